@@ -1,0 +1,273 @@
+"""The exception tree. Each class is also what a caller of urllib or http.client already catches.
+
+    urllib.error.URLError (an OSError)
+    ├── urllib.error.HTTPError       a reply came and its status is an error; it is the reply itself
+    │   └── RedirectRefused          a redirect that the policy does not follow
+    └── MiniHTTPError                all the rest
+        ├── InvalidRequest           also ValueError
+        │   ├── InvalidURL           also http.client.InvalidURL
+        │   ├── InvalidField
+        │   └── BodyNotReplayable
+        ├── ConnectionFailed
+        │   ├── NameNotResolved      also socket.gaierror
+        │   ├── ConnectFailed        also ConnectionError
+        │   └── TLSFailed            .reason is the ssl.SSLError
+        ├── TimedOut                 also TimeoutError; says "timed out"
+        │   ├── ConnectTimedOut      also ConnectionFailed
+        │   ├── ReadTimedOut
+        │   ├── WriteTimedOut
+        │   └── TotalTimedOut
+        ├── ConnectionBroken         also ConnectionResetError
+        ├── ProtocolError            also http.client.HTTPException
+        │   ├── BadStatusLine        also http.client.BadStatusLine
+        │   ├── BadField
+        │   ├── BadFraming
+        │   ├── BadChunk             also BadFraming
+        │   ├── BadCoding
+        │   ├── LimitExceeded        also http.client.LineTooLong
+        │   ├── UnaskedUpgrade
+        │   ├── IncompleteRead       also http.client.IncompleteRead
+        │   └── RemoteDisconnected   also http.client.RemoteDisconnected
+        └── StateError               also http.client.ImproperConnectionState
+
+Nothing else escapes from bytes that a server sent: no bare ValueError, struct.error, zlib.error or
+UnicodeError.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from urllib.error import HTTPError, URLError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+__all__ = [
+    "BadChunk",
+    "BadCoding",
+    "BadField",
+    "BadFraming",
+    "BadStatusLine",
+    "BodyNotReplayable",
+    "ConnectFailed",
+    "ConnectTimedOut",
+    "ConnectionBroken",
+    "ConnectionFailed",
+    "HTTPError",
+    "IncompleteRead",
+    "InvalidField",
+    "InvalidRequest",
+    "InvalidURL",
+    "LimitExceeded",
+    "MiniHTTPError",
+    "NameNotResolved",
+    "ProtocolError",
+    "ReadTimedOut",
+    "RedirectRefused",
+    "RemoteDisconnected",
+    "StateError",
+    "TLSFailed",
+    "TimedOut",
+    "TotalTimedOut",
+    "URLError",
+    "UnaskedUpgrade",
+    "WriteTimedOut",
+]
+
+
+class RedirectRefused(HTTPError):
+    """Raised when a reply redirects to where the policy does not go; it is the reply itself."""
+
+
+class MiniHTTPError(URLError):
+    """Raised, as one of its subclasses, when there is no whole reply to give.
+
+    `str()` is the message. `reason` is the underlying OSError where there is one (as in urllib),
+    else the message.
+    """
+
+    def __init__(self, message: str, *, reason: BaseException | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if reason is not None:
+            self.reason = reason
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # OSError's own would call the class with `args`, which its constructor may not take, and
+        # would leave out errno and strerror.
+        state = vars(self) | {"errno": self.errno, "strerror": self.strerror}
+        return _revived, (type(self), self.args), state
+
+
+def _revived(kind: type[MiniHTTPError], args: tuple[object, ...]) -> MiniHTTPError:
+    """An error as pickle and copy make it again; its attributes follow."""
+    error = kind.__new__(kind)
+    error.args = args
+    return error
+
+
+# --- before anything is sent
+
+
+class InvalidRequest(MiniHTTPError, ValueError):
+    """Raised when a request can't be sent as it was given."""
+
+
+class InvalidURL(InvalidRequest, http.client.InvalidURL):
+    """Raised when a string is no URL that can be fetched; the message names the part."""
+
+
+class InvalidField(InvalidRequest):
+    """Raised when a method, target, field name or field value has bytes that may not be sent."""
+
+
+class BodyNotReplayable(InvalidRequest):
+    """Raised when a request must be sent again and its body was already consumed."""
+
+
+# --- on the way to an open connection
+
+
+class ConnectionFailed(MiniHTTPError):
+    """Raised, as one of its subclasses, when no connection could be opened."""
+
+
+class NameNotResolved(ConnectionFailed, socket.gaierror):
+    """Raised when a host name has no address."""
+
+
+class ConnectFailed(ConnectionFailed, ConnectionError):
+    """Raised when no address of a host could be connected to; `reason` is the last OSError."""
+
+
+class TLSFailed(ConnectionFailed):
+    """Raised when a TLS handshake fails; `reason` is the `ssl.SSLError`."""
+
+
+class TimedOut(MiniHTTPError, TimeoutError):
+    """Raised, as one of its subclasses, when a wait took longer than it may."""
+
+    def __init__(self, message: str = "timed out", *, reason: BaseException | None = None) -> None:
+        super().__init__(message, reason=reason or TimeoutError(message))
+
+
+class ConnectTimedOut(TimedOut, ConnectionFailed):
+    """Raised when resolving, connecting or the TLS handshake takes too long."""
+
+
+class ReadTimedOut(TimedOut):
+    """Raised when a reply head, or the next bytes of a body, do not come in time."""
+
+
+class WriteTimedOut(TimedOut):
+    """Raised when the server does not take the request in time."""
+
+
+class TotalTimedOut(TimedOut):
+    """Raised when the whole exchange takes longer than `Timeout(total=)`."""
+
+
+class ConnectionBroken(MiniHTTPError, ConnectionResetError):
+    """Raised when the connection breaks while it is in use; `reason` is the OSError."""
+
+
+# --- what the server sent
+
+
+class ProtocolError(MiniHTTPError, http.client.HTTPException):
+    """Raised, as one of its subclasses, when a reply breaks the rules of RFC 9110 or RFC 9112."""
+
+
+class BadStatusLine(ProtocolError, http.client.BadStatusLine):
+    """Raised when a reply does not begin with a status line (RFC 9112 section 4)."""
+
+    def __init__(self, message: str, line: str = "") -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class BadField(ProtocolError):
+    """Raised when a line of a head or trailer is no field (RFC 9112 section 5)."""
+
+
+class BadFraming(ProtocolError):
+    """Raised when it can't be told where a body ends (RFC 9112 section 6)."""
+
+
+class BadChunk(BadFraming):
+    """Raised when a chunk's size or end is malformed (RFC 9112 section 7.1)."""
+
+
+class BadCoding(ProtocolError):
+    """Raised when a body can't be decoded as its Content-Encoding says (RFC 9110 section 8.4)."""
+
+
+class LimitExceeded(ProtocolError, http.client.LineTooLong):
+    """Raised when a reply passes a limit of `Limits`; names the limit and both numbers."""
+
+    def __init__(self, what: str, limit: int, found: int | None = None) -> None:
+        seen = f", found {found}" if found is not None else ""
+        super().__init__(f"got more than {limit} {what}{seen}")
+        self.limit = limit
+        self.found = found
+
+
+class UnaskedUpgrade(ProtocolError):
+    """Raised when a server switches protocols (101) though nobody asked it to."""
+
+
+class IncompleteRead(ProtocolError, http.client.IncompleteRead):
+    """Raised when a body ends before it is whole.
+
+    `partial` holds the bytes that came, `expected` how many more should have (None if unknown).
+    """
+
+    def __init__(self, partial: bytes, expected: int | None = None) -> None:
+        more = f", {expected} more expected" if expected is not None else ""
+        ProtocolError.__init__(self, f"IncompleteRead({len(partial)} bytes read{more})")
+        self.partial = partial
+        self.expected = expected
+
+    __str__ = MiniHTTPError.__str__
+
+
+class RemoteDisconnected(ProtocolError, http.client.RemoteDisconnected):
+    """Raised when the server closes the connection without a byte of a reply."""
+
+    def __init__(
+        self, message: str = "Remote end closed connection without response", line: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+# --- what the caller did
+
+
+class StateError(MiniHTTPError, http.client.ImproperConnectionState):
+    """Raised when a command is given that the connection's state does not allow."""
+
+
+def connect_failed(target: str, failures: Sequence[OSError]) -> ConnectFailed:
+    """The error for a target none of whose addresses could be connected to.
+
+    Each failure's `filename` is its address; the text gives each reason once, with its addresses.
+    """
+    addresses: dict[str, list[str]] = {}
+    for failure in failures:
+        reason = failure.strerror or "".join(str(part) for part in failure.args[:1])
+        seen = addresses.setdefault(reason, [])
+        if failure.filename and failure.filename not in target:
+            seen.append(str(failure.filename))
+    text = "; ".join(
+        f"{reason} ({', '.join(seen)})" if seen else reason for reason, seen in addresses.items()
+    )
+    error = ConnectFailed(f"{target}: {text}", reason=failures[-1])
+    error.errno, error.strerror = failures[-1].errno, failures[-1].strerror
+    return error

@@ -1,0 +1,432 @@
+"""Headers: the fields of a message in order, found by name in any case, repeats kept.
+
+Callers know this interface as that of `email.message.Message`, which urllib hands out for headers;
+the methods below give what Message gives for the same fields. `Headers` keeps the pairs just as
+they came and indexes them when a name is first asked for. It checks nothing: what a server sent
+was checked by the reader of heads, what is sent will be by the writer of heads.
+
+The second half splits a field value into its parameters, as Message does, but in linear time and
+without ever raising for what a server sent.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from typing import Any, Protocol
+
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=None)
+    Extended = tuple[str | None, str | None, str]
+    """A parameter by RFC 2231: its charset, its language, and its octets as characters."""
+    ParameterValue = str | Extended
+
+    class HasItems(Protocol):
+        """A mapping, a Message, or anything else that gives its fields as pairs."""
+
+        def items(self) -> Iterable[tuple[Any, Any]]: ...
+
+
+NONE: Any = None
+"""None, typed so that a look-up without `failobj` gives `str | None` and one with it does not."""
+
+SECRET_FIELDS = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
+"""Names of fields, in lower case, whose values are not for logs."""
+
+MASK = "***"
+
+SHOWN_FIELDS = 8
+"""Fields that `repr` shows; a reply can have a thousand."""
+
+SHOWN_CHARACTERS = 60
+"""Characters of each value that `repr` shows; a policy can have thousands."""
+
+
+def masked(name: str, value: str, secret: Collection[str] = SECRET_FIELDS) -> str:
+    """A field's value as it may be logged: MASK if its name is among `secret` (lower case)."""
+    return MASK if name.lower() in secret else value
+
+
+class Headers:
+    """The fields of one message.
+
+    `Headers(pairs)` takes over the list it is given: it neither copies it nor looks at it, and
+    nobody else may change it afterwards. `Headers.of` is the careful constructor.
+
+    As in Message, `headers[name]` is the first value or None, `headers[name] = value` adds a field,
+    `del headers[name]` removes all of that name, and iteration gives names as often as they stand.
+    """
+
+    __slots__ = ("_first", "_pairs")
+
+    def __init__(self, pairs: list[tuple[str, str]] | None = None) -> None:
+        self._pairs: list[tuple[str, str]] = [] if pairs is None else pairs
+        # The first value of each name in lower case; None until someone asks.
+        self._first: dict[str, str] | None = None
+
+    @classmethod
+    def of(cls, source: HasItems | Iterable[tuple[Any, Any]] | None) -> Headers:
+        """New headers from what callers pass: a mapping, pairs, a Message, Headers, or None.
+
+        Names and values may be str, bytes (ISO 8859-1) or int, as http.client takes them. Raises
+        TypeError for another type, ValueError for items that are no pairs.
+        """
+        if source is None:
+            return cls()
+        pairs = source if not hasattr(source, "items") else source.items()
+        return cls([(_text(name), _text(value)) for name, value in pairs])
+
+    def copy(self) -> Headers:
+        """Headers with the same fields, which can be changed apart from these."""
+        return type(self)(self._pairs.copy())
+
+    __copy__ = copy
+
+    # --- looking up
+
+    def _index(self) -> dict[str, str]:
+        self._first = first = {name.lower(): value for name, value in reversed(self._pairs)}
+        return first
+
+    def get(self, name: str, failobj: T = NONE) -> str | T:
+        """The first value of a name, else `failobj`."""
+        first = self._first
+        if first is None:
+            first = self._index()
+        return first.get(name.lower(), failobj)
+
+    def __getitem__(self, name: str) -> str | None:
+        return self.get(name)
+
+    def __contains__(self, name: str) -> bool:
+        first = self._first
+        if first is None:
+            first = self._index()
+        return name.lower() in first
+
+    def get_all(self, name: str, failobj: T = NONE) -> list[str] | T:
+        """All values of a name in their order, else `failobj`."""
+        first = self._first
+        if first is None:
+            first = self._index()
+        folded = name.lower()
+        if folded not in first:
+            return failobj
+        if len(first) == len(self._pairs):
+            return [first[folded]]
+        return [value for field, value in self._pairs if field.lower() == folded]
+
+    def combined(self, name: str) -> str | None:
+        """All values of a name as one (RFC 9110 section 5.3); None if there is none.
+
+        Not for Set-Cookie, whose values contain commas.
+        """
+        values = self.get_all(name)
+        return None if values is None else ", ".join(values)
+
+    def tokens(self, name: str) -> list[str]:
+        """The members of all the lists of a name, in lower case (RFC 9110 section 5.6.1).
+
+        Empty members are dropped, so [] says too little about a field that must not be empty.
+        """
+        members: list[str] = []
+        for value in self.get_all(name, ()):
+            members += LIST_MEMBER.findall(value) if '"' in value else value.split(",")
+        return [token for member in members if (token := member.strip(" \t").lower())]
+
+    def keys(self) -> list[str]:
+        """The names as given, one for each field."""
+        return [name for name, _ in self._pairs]
+
+    def values(self) -> list[str]:
+        """The values, one for each field."""
+        return [value for _, value in self._pairs]
+
+    def items(self) -> list[tuple[str, str]]:
+        """Name and value of each field."""
+        return self._pairs.copy()
+
+    def raw_items(self) -> Iterator[tuple[str, str]]:
+        """What `items` gives, as an iterator."""
+        return iter(self._pairs.copy())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    # --- changing
+
+    def __setitem__(self, name: str, value: str) -> None:
+        self._pairs.append((name, value))
+        if self._first is not None:
+            self._first.setdefault(name.lower(), value)
+
+    def __delitem__(self, name: str) -> None:
+        folded = name.lower()
+        self._pairs[:] = [pair for pair in self._pairs if pair[0].lower() != folded]
+        self._first = None
+
+    def set(self, name: str, value: str) -> None:
+        """Makes this the only field of its name, where the first one stood, else at the end."""
+        at = self._position(name) if name in self else len(self._pairs)
+        del self[name]
+        self._pairs.insert(at, (name, value))
+
+    def replace_header(self, name: str, value: str) -> None:
+        """Gives the first field of a name another value; its spelling and place stay.
+
+        Raises KeyError if there is none.
+        """
+        at = self._position(name)
+        self._pairs[at] = (self._pairs[at][0], value)
+        self._first = None
+
+    def _position(self, name: str) -> int:
+        folded = name.lower()
+        for at, (field, _) in enumerate(self._pairs):
+            if field.lower() == folded:
+                return at
+        raise KeyError(name)
+
+    def add_header(self, name: str, value: str | None, **params: ParameterValue | None) -> None:
+        """Adds a field with parameters: `add_header(name, "attachment", filename="a.txt")`.
+
+        `_` in a parameter's name stands for `-`; None gives the name alone. Text beyond ASCII, and
+        (charset, language, text), are written by RFC 2231.
+        """
+        parts = [] if value is None else [value]
+        parts += [_written(key.replace("_", "-"), param) for key, param in params.items()]
+        self[name] = "; ".join(parts)
+
+    # --- what Content-Type and Content-Disposition say
+
+    def get_content_type(self) -> str:
+        """`type/subtype` in lower case; text/plain if the field is missing or is none."""
+        found = _main_value(self.get("content-type", ""))
+        return found if found.count("/") == 1 else self.get_default_type()
+
+    def get_content_maintype(self) -> str:
+        """What stands before the slash in `get_content_type`."""
+        return self.get_content_type().partition("/")[0]
+
+    def get_content_subtype(self) -> str:
+        """What stands after the slash in `get_content_type`."""
+        return self.get_content_type().partition("/")[2]
+
+    def get_default_type(self) -> str:
+        """text/plain, as Message has it."""
+        return "text/plain"
+
+    def get_content_disposition(self) -> str | None:
+        """`inline`, `attachment`, … in lower case, None without the field (RFC 6266)."""
+        value = self.get("content-disposition")
+        return None if value is None else _main_value(value)
+
+    def get_params(
+        self, failobj: T = NONE, header: str = "content-type", unquote: bool = True
+    ) -> list[tuple[str, ParameterValue]] | T:
+        """The parameters of a field as pairs, else `failobj`. The main value is the first pair."""
+        value = self.get(header)
+        if value is None:
+            return failobj
+        params = _parameters(value)
+        return [(name, _bare(param)) for name, param in params] if unquote else params
+
+    def get_param(
+        self,
+        param: str,
+        failobj: T = NONE,
+        header: str = "content-type",
+        unquote: bool = True,
+    ) -> ParameterValue | T:
+        """One parameter of a field, else `failobj`. By RFC 2231: (charset, language, text)."""
+        folded = param.lower()
+        for name, value in self.get_params((), header, unquote):
+            if name.lower() == folded:
+                return value
+        return failobj
+
+    def get_filename(self, failobj: T = NONE) -> str | T:
+        """The decoded `filename` of Content-Disposition, else `name` of Content-Type.
+
+        It is what the server says: it may be a path, or empty. Where a server sends `filename` and
+        `filename*`, this is the plain one, as Message has it (RFC 6266 prefers the other).
+        """
+        filename = self.get_param("filename", None, "content-disposition")
+        if filename is None:
+            filename = self.get_param("name")
+        return failobj if filename is None else _decoded(filename).strip()
+
+    def get_boundary(self, failobj: T = NONE) -> str | T:
+        """The `boundary` of Content-Type, else `failobj` (RFC 2046 section 5.1.1)."""
+        boundary = self.get_param("boundary")
+        return failobj if boundary is None else _decoded(boundary).rstrip()
+
+    def get_content_charset(self, failobj: T = NONE) -> str | T:
+        """The `charset` of Content-Type in lower case; `failobj` if missing or not ASCII.
+
+        The name is the server's: Python may know no such codec.
+        """
+        charset = self.get_param("charset")
+        if isinstance(charset, tuple):
+            charset = _decoded((charset[0] or None, None, charset[2]), "strict")
+        return charset.lower() if charset is not None and charset.isascii() else failobj
+
+    def get_charsets(self, failobj: T = NONE) -> list[str | T]:
+        """`get_content_charset` in a list, since this message has no parts."""
+        return [self.get_content_charset(failobj)]
+
+    def is_multipart(self) -> bool:
+        """False: fields have no parts."""
+        return False
+
+    # --- showing
+
+    def as_string(self) -> str:
+        """A line for each field and an empty one. Secrets are in it: see `masked`."""
+        return "".join([f"{name}: {value}\n" for name, value in self._pairs]) + "\n"
+
+    __str__ = as_string
+
+    def __repr__(self) -> str:
+        shown = []
+        for name, value in self._pairs[:SHOWN_FIELDS]:
+            text = masked(name, value)
+            cut = "..." if len(text) > SHOWN_CHARACTERS else ""
+            shown.append(f"{name}: {text[:SHOWN_CHARACTERS]}{cut}")
+        more = len(self._pairs) - len(shown)
+        return f"<Headers {shown}{f' and {more} more' if more else ''}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Headers):
+            return NotImplemented
+        ours, theirs = self._pairs, other._pairs
+        return [(n.lower(), v) for n, v in ours] == [(n.lower(), v) for n, v in theirs]
+
+    __hash__ = None  # type: ignore[assignment]  # fields can change
+
+
+# --- lists and parameters in a field value
+
+# member = *( quoted-string / any character but a comma ), RFC 9110 sections 5.6.1 and 5.6.4
+LIST_MEMBER = re.compile(r'(?:[^,"]++|"(?:[^"\\]++|\\.)*+"?+)++', re.DOTALL)
+
+# parameter = *( quoted-string / any character but a semicolon ), RFC 9110 sections 5.6.4 and 5.6.6.
+# As in Message, a quote after a backslash is never the closing one, and the last quote may miss.
+PARAMETER = re.compile(r';((?:[^;"\\]++|\\"?+|"(?:[^"\\]++|\\"?+)*+"?+)*+)')
+
+# name*  name*0  name*0*, RFC 2231 sections 3 and 4
+EXTENDED_NAME = re.compile(r"([0-9A-Za-z_]++)\*(?:([0-9]{1,9}+)\*?+)?+")
+
+PERCENT_ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
+
+# attribute-char, RFC 2231 section 7, of those that need no thought in any charset
+_PLAIN_OCTETS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+
+# Codecs of Python's that are no charsets: slow beyond linear, or warn, or raise for good input.
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+
+
+def _main_value(value: str) -> str:
+    return value.partition(";")[0].strip().lower()
+
+
+def _parameters(value: str) -> list[tuple[str, ParameterValue]]:
+    """The parameters with their quotes; the first, which is the main value, is left as it is."""
+    pairs = []
+    for parameter in PARAMETER.findall(";" + value):
+        name, equals, text = parameter.partition("=")
+        pairs.append((name.strip().lower() if equals else name.strip(), text.strip()))
+    params: list[tuple[str, ParameterValue]] = [pairs[0]]
+    pieces: dict[str, list[tuple[int, str, bool]]] = {}
+    for name, text in pairs[1:]:
+        match = EXTENDED_NAME.fullmatch(name)
+        if match is None:
+            params.append((name, _quoted(_unquoted(text))))
+        else:
+            number = -1 if match[2] is None else int(match[2])
+            piece = (number, _unquoted(text), name.endswith("*"))
+            pieces.setdefault(match[1], []).append(piece)
+    params += [(name, _joined(sorted(found))) for name, found in pieces.items()]
+    return params
+
+
+def _joined(pieces: list[tuple[int, str, bool]]) -> ParameterValue:
+    """One value from its numbered pieces, of which some may be percent-encoded (RFC 2231)."""
+    text = "".join([PERCENT_ENCODED.sub(_octet, s) if encoded else s for _, s, encoded in pieces])
+    quoted = _quoted(text)
+    if not any(encoded for _, _, encoded in pieces):
+        return quoted
+    charset, _, rest = quoted[1:-1].partition("'")
+    language, tick, octets = rest.partition("'")
+    return (charset, language, f'"{octets}"') if tick else (None, None, quoted)
+
+
+def _octet(match: re.Match[str]) -> str:
+    return chr(int(match[1], 16))
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _unquoted(text: str) -> str:
+    """Without quotes or angle brackets. A backslash before another character stays: `C:\\dir`."""
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        return text[1:-1].replace("\\\\", "\\").replace('\\"', '"')
+    return text[1:-1] if len(text) > 1 and text[0] == "<" and text[-1] == ">" else text
+
+
+def _bare(value: ParameterValue) -> ParameterValue:
+    if isinstance(value, str):
+        return _unquoted(value)
+    charset, language, text = value
+    return charset, language, _unquoted(text)
+
+
+def _decoded(value: ParameterValue, errors: str = "replace") -> str:
+    """A parameter as text, whether it is written by RFC 2231 or not; what no codec takes, as is."""
+    if isinstance(value, str):
+        return _unquoted(value)
+    charset, _, text = value
+    charset = "us-ascii" if charset is None else charset
+    try:
+        if codecs.lookup(charset).name not in _NO_CHARSETS:
+            return str(text.encode("raw-unicode-escape"), charset, errors)
+    except (LookupError, ValueError):
+        pass
+    return _unquoted(text)
+
+
+def _written(name: str, value: ParameterValue | None) -> str:
+    """A parameter as it is sent. Raises UnicodeEncodeError if its charset lacks a character."""
+    if not value:
+        return name
+    if isinstance(value, str):
+        if value.isascii():
+            return f"{name}={_quoted(value)}"
+        value = ("utf-8", "", value)
+    charset, language, text = value
+    octets = text.encode(charset or "us-ascii")
+    encoded = "".join([chr(o) if o in _PLAIN_OCTETS else f"%{o:02X}" for o in octets])
+    if charset is None and language is None:
+        return f"{name}*={encoded}"
+    return f"{name}*={charset or ''}'{language or ''}'{encoded}"
+
+
+def _text(given: object) -> str:
+    if isinstance(given, str):
+        return given
+    if isinstance(given, bytes):
+        return given.decode("latin-1")
+    if isinstance(given, int):
+        return str(given)
+    raise TypeError(f"a field is made of str, bytes or int, not {type(given).__name__}")

@@ -1,0 +1,32 @@
+"""The heads of messages, as frozen values: what a request or a reply says before its body."""
+
+from __future__ import annotations
+
+from mini_http.base.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mini_http.base.headers import Headers
+
+
+class RequestHead(Value):
+    """What a request says first (RFC 9112 section 3). `fields` are sent in this order and case."""
+
+    method: str
+    target: str
+    fields: Sequence[tuple[str, str]] = ()
+
+
+class ResponseHead(Value):
+    """What a reply says first (RFC 9112 section 4).
+
+    `version` is 10 or 11, as in http.client; later minor versions of HTTP/1 count as 11. `reason`
+    is the server's phrase, possibly empty.
+    """
+
+    version: int
+    status: int
+    reason: str
+    headers: Headers

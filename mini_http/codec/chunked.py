@@ -1,0 +1,141 @@
+"""Chunked bodies both ways (RFC 9112 section 7.1): ChunkDecoder and its mirror, write_chunk.
+
+The decoder is pushed: it gets bytes as they came and returns the body bytes in them, all complete
+chunks in one call. It never waits, holds no more than one unfinished line, and hands nothing on
+from a call in which it finds a fault. Line ends are CRLF only, since what one reader takes as a
+line end and another does not is how messages are smuggled.
+"""
+
+from __future__ import annotations
+
+from mini_http import base
+from mini_http.base.headers import Headers
+from mini_http.base.limits import DEFAULT_LIMITS
+from mini_http.codec.grammar import CHUNK_HEAD, CHUNK_HEAD_BEGUN
+from mini_http.codec.heads import read_trailers, write_fields
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mini_http.base.limits import Limits
+
+CRLF = b"\r\n"
+
+# --- reading
+
+
+class ChunkDecoder:
+    """Turns the bytes of one chunked body into the bytes that it carries.
+
+    `ended` tells that the last chunk and its trailer have come; then `trailers` holds the trailer's
+    fields and `rest` what came after the body.
+    """
+
+    __slots__ = ("_begun", "_due", "_in_trailer", "_left", "_limits", "ended", "rest", "trailers")
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.ended = False
+        self.rest = b""
+        self.trailers = Headers([])
+        self._limits = limits
+        self._begun = b""  # the beginning of a line, or of the trailer
+        self._left = 0  # bytes of the current chunk that have not come
+        self._due = False  # whether the line end after a chunk's bytes has yet to come
+        self._in_trailer = False
+
+    def decode(self, data: bytes) -> bytes:
+        """The body bytes in `data`, which is what came next.
+
+        Raises BadChunk for bytes that are no chunk, BadField for a trailer that is none, and
+        LimitExceeded.
+        """
+        if self._begun:
+            data, self._begun = self._begun + data, b""
+        if self._in_trailer:
+            self._take_trailer(data)
+            return b""
+        position = 0
+        pieces: list[bytes] = []
+        while True:
+            if self._left:
+                piece = data[position : position + self._left]
+                pieces.append(piece)
+                position += len(piece)
+                self._left -= len(piece)
+                if self._left:
+                    break
+                self._due = True
+            if self._due:
+                line_end = data[position : position + 2]
+                if line_end != CRLF:
+                    if not CRLF.startswith(line_end):
+                        raise base.errors.BadChunk(f"a chunk ends with {line_end!r}, not CRLF")
+                    self._begun = line_end
+                    break
+                position += 2
+                self._due = False
+            line = CHUNK_HEAD.match(data, position)
+            if line is None:
+                self._begun = self._chunk_head_begun(data[position:])
+                break
+            if line.end() - position > self._limits.chunk_line_bytes:
+                raise self._line_too_long()
+            position = line.end()
+            self._left = int(line[1], 16)
+            if self._left == 0:
+                self._in_trailer = True
+                self._take_trailer(data[position:])
+                break
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _chunk_head_begun(self, line: bytes) -> bytes:
+        """`line`, if it can be the beginning of a chunk's first line."""
+        if line and CHUNK_HEAD_BEGUN.fullmatch(line) is None:
+            shown = line[:40].partition(CRLF)[0]
+            raise base.errors.BadChunk(f"no chunk size of 1 to 16 hexadecimal digits: {shown!r}")
+        if len(line) > self._limits.chunk_line_bytes:
+            raise self._line_too_long()
+        return line
+
+    def _line_too_long(self) -> Exception:
+        return base.errors.LimitExceeded(
+            "bytes in the line of a chunk's size", self._limits.chunk_line_bytes
+        )
+
+    def _take_trailer(self, data: bytes) -> None:
+        """Ends the body if `data`, from after the last chunk's line, holds the whole trailer."""
+        if data.startswith(CRLF):
+            end = 2
+        else:
+            end = data.find(b"\r\n\r\n") + 4
+            trailer = data if end < 4 else data[:end]
+            if trailer.count(b"\n") != trailer.count(CRLF):
+                raise base.errors.BadChunk("a line of the trailer ends with LF, not CRLF")
+            if len(trailer) > self._limits.trailer_bytes:
+                raise base.errors.LimitExceeded(
+                    "bytes in the trailer", self._limits.trailer_bytes, len(trailer)
+                )
+            if end < 4:
+                self._begun = data
+                return
+            self.trailers = read_trailers(trailer, self._limits)
+        self.ended = True
+        self.rest = data[end:]
+
+
+# --- writing
+
+
+def write_chunk(data: bytes | bytearray | memoryview) -> bytes:
+    """`data` as one chunk; nothing for no data, since an empty chunk would end the body."""
+    size = len(data) if isinstance(data, (bytes, bytearray)) else data.nbytes
+    return b"".join((b"%x\r\n" % size, data, CRLF)) if size else b""
+
+
+def write_last_chunk(trailers: Sequence[tuple[str, str]] = ()) -> bytes:
+    """The end of a chunked body: the empty chunk and the trailer's fields.
+
+    Raises InvalidField for a field that may not be sent.
+    """
+    return b"0\r\n%b\r\n" % write_fields(trailers)

@@ -1,0 +1,47 @@
+"""The grammar of RFC 9110 and RFC 9112 as pieces of regular expressions, each rule named.
+
+Heads are scanned as text decoded from ISO 8859-1, so that one character is one byte; chunk framing
+is scanned as bytes. Every number that comes from the wire is parsed with a rule of this file. All
+quantifiers over lists are possessive: a scan is linear in its input.
+"""
+
+from __future__ import annotations
+
+import re
+
+TOKEN_CHARACTER = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+"""tchar (RFC 9110 section 5.6.2)."""
+
+FIELD_CHARACTER = r"[^\x00-\x08\x0a-\x1f\x7f]"
+"""A byte of a field value: visible, space, tab or obs-text (RFC 9110 section 5.5)."""
+
+TARGET_CHARACTER = r"[\x21-\x7e]"
+"""A byte of a request target: RFC 3986 allows fewer, but none outside of these."""
+
+TOKEN = re.compile(rf"{TOKEN_CHARACTER}++")
+FIELD_VALUE = re.compile(rf"{FIELD_CHARACTER}*+")
+TARGET = re.compile(rf"{TARGET_CHARACTER}++")
+
+STATUS_LINE = re.compile(rf"HTTP/1\.([0-9]) ([1-9][0-9][0-9])(?: ({FIELD_CHARACTER}*+))?+\r\n")
+"""status-line (RFC 9112 section 4). The reason phrase, and the space before it, may be missing."""
+
+FIELD_LINE = re.compile(rf"\n({TOKEN_CHARACTER}++):[ \t]*+({FIELD_CHARACTER}*+)\r(?=\n)")
+"""field-line (RFC 9112 section 5) between the line feed before it and its own."""
+
+REQUEST_HEAD = re.compile(
+    rf"{TOKEN_CHARACTER}++ {TARGET_CHARACTER}++ HTTP/1\.[01]\r\n"
+    rf"(?:{TOKEN_CHARACTER}++: {FIELD_CHARACTER}*+\r\n)*+\r\n"
+)
+"""A whole request head (RFC 9112 sections 2.1 and 3)."""
+
+HEAD_END = re.compile(rb"\n\r?\n")
+"""The empty line after a head. A line feed alone is taken as a line end (RFC 9112 section 2.2)."""
+
+CONTENT_LENGTH = re.compile(r"[0-9]{1,19}")
+"""Content-Length (RFC 9110 section 8.6), bounded so that int() has no more than 19 digits."""
+
+CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,16}+)(?:[ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?+\r\n")
+"""chunk-size and chunk-ext (RFC 9112 section 7.1), the size bounded to 64 bits."""
+
+CHUNK_HEAD_BEGUN = re.compile(rb"[0-9A-Fa-f]{1,16}+(?:[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?+)\r?")
+"""What a chunk's first line may look like while its end has not come."""

@@ -1,0 +1,1 @@
+"""One request and its reply on one connection: states, bodies, HTTPResponse, HTTPClient."""

@@ -1,0 +1,203 @@
+"""Body readers: the bytes of one reply's body, over each of the four framings.
+
+A reader takes bytes from a SimpleClient and knows when the body ends. It never reads a byte past
+the end into its caller's hands: what came after goes back to the client. A body that is cut raises
+IncompleteRead; nothing is silently shorter than the server said.
+"""
+
+from __future__ import annotations
+
+from mini_http import base
+from mini_http.base.headers import Headers
+from mini_http.codec.chunked import ChunkDecoder
+from mini_http.codec.framing import Chunked, Length, NoBody, UntilClose
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mini_http.codec.content_coding import Decoder
+    from mini_http.codec.framing import Framing
+    from mini_http.connect.simple_client import SimpleClient
+
+RECEIVE_BYTES = 64 * 1024
+
+
+class BodyReader:
+    """What each reader offers; by itself, the reader of a reply that has no body."""
+
+    ended = True
+    """Whether all of the body has been read."""
+    left: int | None = 0
+    """How many bytes are still to be read; None if only the end will tell."""
+    trailers: Headers | None = None
+    """The fields after a chunked body, once it has ended."""
+
+    def read_some(self, limit: int) -> bytes:
+        """1 to `limit` bytes after at most one wait that brings any; none only at the end."""
+        return b""
+
+    def readinto(self, target: memoryview) -> int:
+        """As `read_some`, into `target`; returns the number of bytes."""
+        data = self.read_some(target.nbytes)
+        target[: len(data)] = data
+        return len(data)
+
+    def read_all(self) -> bytes:
+        """All the rest. IncompleteRead holds what came of it."""
+        pieces: list[bytes] = []
+        try:
+            while not self.ended:
+                pieces.append(self.read_some(RECEIVE_BYTES))
+        except base.errors.IncompleteRead as cut:
+            raise base.errors.IncompleteRead(b"".join(pieces), cut.expected) from cut
+        return b"".join(pieces)
+
+
+class BytesReader(BodyReader):
+    """A body that came whole with its head."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.ended = not data
+
+    @property
+    def left(self) -> int:  # type: ignore[override]
+        return len(self._data)
+
+    def read_some(self, limit: int) -> bytes:
+        data, self._data = self._data[:limit], self._data[limit:]
+        self.ended = not self._data
+        return data
+
+    def read_all(self) -> bytes:
+        data, self._data = self._data, b""
+        self.ended = True
+        return data
+
+
+class LengthReader(BodyReader):
+    """A body of a known number of bytes."""
+
+    def __init__(self, client: SimpleClient, count: int) -> None:
+        self._client = client
+        self.left: int = count
+        self.ended = count == 0
+
+    def read_some(self, limit: int) -> bytes:
+        if self.ended:
+            return b""
+        data = self._client.read_some(min(limit, self.left))
+        self._count(len(data))
+        return data
+
+    def readinto(self, target: memoryview) -> int:
+        if self.ended or not target:
+            return 0
+        count = self._client.readinto(target[: self.left])
+        self._count(count)
+        return count
+
+    def _count(self, count: int) -> None:
+        if not count:
+            raise base.errors.IncompleteRead(b"", self.left)
+        self.left -= count
+        self.ended = not self.left
+
+
+class ChunkedReader(BodyReader):
+    """A chunked body; `trailers` holds its trailer's fields after the end."""
+
+    left = None
+
+    def __init__(self, client: SimpleClient) -> None:
+        self._client = client
+        self._decoder = ChunkDecoder(client.limits)
+        self._pending = b""  # decoded, and more than the caller asked for
+        self.ended = False
+
+    def read_some(self, limit: int) -> bytes:
+        if self.ended:
+            return b""
+        data, self._pending = self._pending, b""
+        decoder = self._decoder
+        while not data:
+            received = self._client.read_some(RECEIVE_BYTES)
+            if not received:
+                raise base.errors.IncompleteRead(b"")
+            data = decoder.decode(received)
+            if decoder.ended:
+                self._client.unread(decoder.rest)
+                self.trailers = decoder.trailers
+                break
+        if len(data) > limit:
+            data, self._pending = data[:limit], data[limit:]
+        self.ended = decoder.ended and not self._pending
+        return data
+
+
+class UntilCloseReader(BodyReader):
+    """A body that ends with the connection."""
+
+    left = None
+
+    def __init__(self, client: SimpleClient) -> None:
+        self._client = client
+        self.ended = False
+
+    def read_some(self, limit: int) -> bytes:
+        if self.ended:
+            return b""
+        data = self._client.read_some(limit)
+        self.ended = not data
+        return data
+
+
+class DecodingReader(BodyReader):
+    """The decoded bytes of a body that has a content coding, over the reader of its coded bytes."""
+
+    left = None
+
+    def __init__(self, coded: BodyReader, decoder: Decoder) -> None:
+        self._coded = coded
+        self._decoder = decoder
+        self.ended = False
+
+    def read_some(self, limit: int) -> bytes:
+        while not self.ended:
+            coded = b""
+            if self._decoder.needs_input:
+                coded = self._coded.read_some(RECEIVE_BYTES)
+                if not coded:
+                    self._decoder.finish()
+                    self.ended = True
+                    self.trailers = self._coded.trailers
+                    break
+            data = self._decoder.decode(coded, limit)
+            if data:
+                return data
+        return b""
+
+
+class FailedReader(BodyReader):
+    """The rest of a body whose reading failed: it fails again, since its end was never seen."""
+
+    ended = False
+    left = None
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def read_some(self, limit: int) -> bytes:
+        raise self._error
+
+
+def body_reader(framing: Framing, client: SimpleClient) -> BodyReader:
+    """The reader for a body that is framed so."""
+    match framing:
+        case NoBody():
+            return BodyReader()
+        case Length(count):
+            return LengthReader(client, count)
+        case Chunked():
+            return ChunkedReader(client)
+        case UntilClose():
+            return UntilCloseReader(client)

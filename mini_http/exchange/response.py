@@ -1,0 +1,336 @@
+"""HTTPResponse: a reply as a file to read and as the attributes that urllib and http.client give.
+
+It reads its body from a BodyReader and tells its HTTPClient when the body has ended, so that the
+connection can serve again. It decides nothing about framing, and knows no pool.
+"""
+
+from __future__ import annotations
+
+import io
+
+from mini_http import base
+from mini_http.base.limits import DEFAULT_LIMITS
+from mini_http.exchange.body import BodyReader, DecodingReader, FailedReader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, NoReturn, TypeVar, TypeVarTuple
+
+    from _typeshed import WriteableBuffer
+
+    from mini_http.base.headers import Headers
+    from mini_http.base.heads import ResponseHead
+    from mini_http.base.limits import Limits
+    from mini_http.codec.framing import CloseReason
+    from mini_http.exchange.client import HTTPClient
+
+    Arguments = TypeVarTuple("Arguments")
+    Taken = TypeVar("Taken")
+
+PIECE_BYTES = 64 * 1024
+
+
+class HTTPResponse(io.BufferedIOBase):
+    """A reply: `status`, `reason`, `headers`, and a body that is read like a binary file.
+
+    `read`, `readinto`, `readline` and iteration raise IncompleteRead when the body ends before it
+    is whole, and the errors of `base.errors` for all else that goes wrong; what failed once fails
+    again. Once the last byte was read the connection is given back; `close`, or leaving a `with`
+    block, gives it back earlier. `url` is where the reply came from, after redirects; `history`
+    holds the replies that redirected.
+    """
+
+    _client: HTTPClient | None = None
+    url: str = ""
+    history: tuple[HTTPResponse, ...] = ()
+    decoded = False
+    """Whether the body is decoded from a content coding while it is read."""
+
+    def __init__(
+        self,
+        head: ResponseHead,
+        reader: BodyReader,
+        client: HTTPClient | None = None,
+        close_reason: CloseReason | None = None,
+        chunked: bool = False,
+    ) -> None:
+        self.version = head.version
+        self.status = self.code = head.status
+        self.reason = head.reason
+        self.headers = self.msg = head.headers
+        self.chunked = chunked
+        self.close_reason = close_reason
+        self._reader = reader
+        self._coded = reader  # stays the reader of the wire when _reader decodes
+        self._client = client  # None once it was given back
+        self._ahead = b""  # read from the body, and not yet by the caller
+
+    # --- reading
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Up to `size` bytes, fewer only at the end; without a size, all the rest."""
+        if self.closed:
+            self._raise_closed()
+        if size is None or size < 0:
+            rest = self._take(self._reader.read_all)
+            if self._ahead:
+                rest, self._ahead = self._ahead + rest, b""
+            return rest
+        if not self._ahead:
+            # Most bodies end, or fill the size, with one piece.
+            piece = self.read1(size)
+            if len(piece) == size or self._reader.ended:
+                return piece
+            self._ahead = piece
+        return self._gather(size)
+
+    def _gather(self, size: int) -> bytes:
+        pieces = [self._ahead[:size]]
+        self._ahead = self._ahead[size:]
+        left = size - len(pieces[0])
+        try:
+            while left and not self._reader.ended:
+                piece = self._take(self._reader.read_some, left)
+                pieces.append(piece)
+                left -= len(piece)
+        except base.errors.IncompleteRead as cut:
+            raise base.errors.IncompleteRead(b"".join(pieces), cut.expected) from cut
+        return b"".join(pieces)
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """What can be had with one wait: up to `size` bytes, none only at the end."""
+        if self.closed:
+            self._raise_closed()
+        limit = PIECE_BYTES if size < 0 else size
+        if self._ahead or not limit:
+            data, self._ahead = self._ahead[:limit], self._ahead[limit:]
+            return data
+        return self._take(self._reader.read_some, limit)
+
+    def readinto(self, target: WriteableBuffer, /) -> int:
+        """Fills `target`, a writable buffer; returns the number of bytes, fewer only at the end."""
+        if self.closed:
+            self._raise_closed()
+        view = memoryview(target).cast("B")
+        filled = min(len(self._ahead), view.nbytes)
+        view[:filled], self._ahead = self._ahead[:filled], self._ahead[filled:]
+        try:
+            while filled < view.nbytes and not self._reader.ended:
+                filled += self._take(self._reader.readinto, view[filled:])
+        except base.errors.IncompleteRead as cut:
+            raise base.errors.IncompleteRead(bytes(view[:filled]), cut.expected) from cut
+        return filled
+
+    def readinto1(self, target: WriteableBuffer, /) -> int:
+        """As `readinto`, with at most one wait."""
+        view = memoryview(target).cast("B")
+        data = self.read1(view.nbytes)
+        view[: len(data)] = data
+        return len(data)
+
+    def peek(self, size: int = -1, /) -> bytes:
+        """The bytes that come next, without taking them; none only at the end."""
+        if self.closed:
+            self._raise_closed()
+        if not self._ahead:
+            self._ahead = self._take(self._reader.read_some, PIECE_BYTES)
+        return self._ahead
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """The next line with its line end, or up to `size` bytes of it; none only at the end."""
+        if self.closed:
+            self._raise_closed()
+        most = -1 if size is None else size
+        pieces: list[bytes] = []
+        gathered = 0
+        try:
+            while most < 0 or gathered < most:
+                data = self._ahead or self._take(self._reader.read_some, PIECE_BYTES)
+                end = data.find(b"\n") + 1 or len(data)
+                if most >= 0:
+                    end = min(end, most - gathered)
+                piece, self._ahead = data[:end], data[end:]
+                pieces.append(piece)
+                gathered += len(piece)
+                if not data or piece.endswith(b"\n"):
+                    break
+        except base.errors.IncompleteRead as cut:
+            raise base.errors.IncompleteRead(b"".join(pieces), cut.expected) from cut
+        return b"".join(pieces)
+
+    def iter_chunks(self, size: int = PIECE_BYTES) -> Iterator[bytes]:
+        """The rest of the body in pieces of at most `size` bytes, each as soon as it comes."""
+        while data := self.read1(size):
+            yield data
+
+    def iter_lines(self, limit: int = 1024 * 1024) -> Iterator[str]:
+        """The rest of the body as lines of text, without line ends.
+
+        Raises LimitExceeded for a line of more than `limit` bytes.
+        """
+        charset = self._charset()
+        while line := self.readline(limit + 1):
+            if len(line) > limit:
+                error = base.errors.LimitExceeded("bytes in a line of the body", limit)
+                self._fail(error)
+                raise error
+            yield line.rstrip(b"\r\n").decode(charset, "replace")
+
+    @property
+    def text(self) -> str:
+        """The rest of the body as text, by the charset of Content-Type, else UTF-8.
+
+        Bytes that are not of the charset become U+FFFD.
+        """
+        return self.read().decode(self._charset(), "replace")
+
+    def json(self) -> Any:
+        """The rest of the body as JSON. Raises ValueError if it is none (RFC 8259)."""
+        import json
+
+        return json.loads(self.read())
+
+    def _charset(self) -> str:
+        charset = self.headers.get_content_charset("utf-8")
+        try:
+            "".encode(charset)
+        except LookupError:
+            return "utf-8"
+        return charset
+
+    # --- what the head said, under the names of http.client and urllib
+
+    def info(self) -> Headers:
+        """The headers."""
+        return self.headers
+
+    def geturl(self) -> str:
+        """The URL of the reply, after redirects."""
+        return self.url
+
+    def getcode(self) -> int:
+        """The status."""
+        return self.status
+
+    def getheader(self, name: str, default: Any = None) -> Any:
+        """The values of a field joined with ", ", `default` if there is none."""
+        values = self.headers.get_all(name)
+        if values is not None:
+            return ", ".join(values)
+        if isinstance(default, str) or not hasattr(default, "__iter__"):
+            return default
+        return ", ".join(default)
+
+    def getheaders(self) -> list[tuple[str, str]]:
+        """All fields as pairs, in the order in which they came."""
+        return self.headers.items()
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes of the body are unread; None if only the end will tell."""
+        left = self._reader.left
+        return None if left is None or self.decoded else left + len(self._ahead)
+
+    @property
+    def will_close(self) -> bool:
+        """Whether the connection closes after this reply."""
+        return self.close_reason is not None
+
+    @property
+    def trailers(self) -> Headers | None:
+        """The fields after a chunked body; None before its end, and for other bodies."""
+        return self._reader.trailers
+
+    @property
+    def fp(self) -> HTTPResponse | None:
+        """The file that the body is read from: this reply; None once nothing is left."""
+        return None if self.isclosed() else self
+
+    # --- the file's other methods
+
+    def readable(self) -> bool:
+        return True
+
+    def isclosed(self) -> bool:
+        """Whether the body has been read to its end or the reply was closed."""
+        return self.closed or (self._reader.ended and not self._ahead)
+
+    def fileno(self) -> int:
+        """The connection's descriptor. Raises OSError when it has already been given back."""
+        if self._client is None:
+            raise io.UnsupportedOperation("the connection has been given back")
+        return self._client.fileno()
+
+    def close(self) -> None:
+        """Gives the connection back. A short unread rest is read first, else it is closed."""
+        if self._client is not None and not self._drained(self._client):
+            self._fail(None)
+        self._ahead = b""
+        super().close()
+
+    def _drained(self, client: HTTPClient) -> bool:
+        """Reads and drops what is left of the body, if that is little and comes soon."""
+        limit = client.limits.drain_bytes
+        if (self._coded.left or 0) > limit or not client.prepare_to_drain():
+            return False
+        dropped = 0
+        try:
+            while not self._coded.ended and dropped <= limit:
+                dropped += len(self._take(self._coded.read_some, PIECE_BYTES))
+        except base.errors.MiniHTTPError:
+            return True  # and closed
+        return self._coded.ended
+
+    def __del__(self) -> None:
+        # Waiting for the rest of a body is not for a finalizer, so the connection is closed.
+        self._fail(None)
+
+    def __repr__(self) -> str:
+        return f"<HTTPResponse {self.status} {self.reason!r} of {self.url or '?'}>"
+
+    # --- between the client and the reply
+
+    def decode_content(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        """Decodes the body as Content-Encoding says, from now on.
+
+        Then the fields that no longer hold, Content-Encoding and Content-Length, are removed. A
+        coding that is not known, or whose library is missing, leaves all as it is. To be called
+        before anything is read. Raises LimitExceeded for too many codings.
+        """
+        coding = self.headers.combined("content-encoding")
+        if coding is None or self._reader.ended:
+            return
+        from mini_http.codec.content_coding import decoder_for
+
+        decoder = decoder_for(coding, limits)
+        if decoder is not None:
+            self._reader = DecodingReader(self._reader, decoder)
+            self.decoded = True
+            del self.headers["Content-Encoding"], self.headers["Content-Length"]
+
+    # --- private
+
+    def _take(self, read: Callable[[*Arguments], Taken], *arguments: *Arguments) -> Taken:
+        """What `read`, of the reader, gives. At the body's end the connection is given back."""
+        try:
+            taken = read(*arguments)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        client = self._client
+        if client is not None and self._coded.ended:
+            self._client = None
+            client.end_reply()
+        return taken
+
+    def _fail(self, error: BaseException | None) -> None:
+        """Gives the connection up: the body ended in `error`, or (None) will not be read."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.abandon_reply(error)
+        if isinstance(error, Exception):
+            self._reader = FailedReader(error)
+
+    def _raise_closed(self) -> NoReturn:
+        raise ValueError("I/O operation on closed file.")

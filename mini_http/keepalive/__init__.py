@@ -1,0 +1,1 @@
+"""Many connections, kept alive: the pool, its policy and its key."""

@@ -1,0 +1,33 @@
+"""Route: everything that must be equal for two requests to share a connection. The pool's key."""
+
+from __future__ import annotations
+
+from mini_http.base.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mini_http.connect.dial import DialOptions
+    from mini_http.connect.tls import TLSSettings
+
+
+class Route(Value):
+    """The way to an origin.
+
+    ==========  ====  ================================================================
+    scheme      tls   what is opened
+    ==========  ====  ================================================================
+    http        None  TCP to host and port
+    https       set   TCP to host and port, then TLS checked for host
+    http+unix   None  the socket file at the path that `host` is; `port` is 0
+    ==========  ====  ================================================================
+
+    `host` includes an IPv6 zone. `tls` holds whom to trust and who we are, so a connection that was
+    made without verification never serves a request that asks for it (CVE-2024-35195). `options`
+    holds the source address, the resolver and the socket options; None: the usual ones.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    tls: TLSSettings | None = None
+    options: DialOptions | None = None

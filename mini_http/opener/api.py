@@ -1,0 +1,75 @@
+"""urlopen, build_opener and install_opener: the functions that a program begins with."""
+
+from __future__ import annotations
+
+from mini_http.opener.director import DEFAULT_TIMEOUT, OpenerDirector
+from mini_http.opener.handlers.coding import ContentCodingHandler
+from mini_http.opener.handlers.errors import HTTPDefaultErrorHandler, HTTPErrorProcessor
+from mini_http.opener.handlers.http import HTTPHandler, HTTPSHandler
+from mini_http.opener.handlers.redirect import HTTPRedirectHandler
+from mini_http.opener.handlers.unknown import UnknownHandler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ssl import SSLContext
+    from typing import Any
+
+    from mini_http.base.timeouts import Timeout
+    from mini_http.opener.request import Request
+
+_installed: OpenerDirector | None = None
+
+
+def urlopen(
+    url: str | Request,
+    data: Any = None,
+    timeout: float | Timeout | None = DEFAULT_TIMEOUT,
+    *,
+    context: SSLContext | None = None,
+) -> Any:
+    """Opens a URL or a Request; returns the reply, an HTTPResponse for http and https.
+
+    `data` is the body, and makes the request a POST. `timeout` is in seconds, for connecting and
+    for each wait, or a Timeout. `context` is used for https as it is. Connections are kept alive
+    and shared with every other opener of the process. Raises URLError and, for a reply whose
+    status is an error, HTTPError.
+    """
+    if context is not None:
+        return build_opener(HTTPSHandler(context=context)).open(url, data, timeout)
+    opener = _installed
+    if opener is None:
+        opener = build_opener()
+        install_opener(opener)
+    return opener.open(url, data, timeout)
+
+
+def install_opener(opener: OpenerDirector | None) -> None:
+    """Makes `opener` the one that `urlopen` uses; None brings the usual one back."""
+    global _installed  # noqa: PLW0603  (urllib's interface is a global)
+    _installed = opener
+
+
+def build_opener(*handlers: Any) -> OpenerDirector:
+    """An opener with the handlers of DEFAULT_HANDLERS and those given, as classes or instances.
+
+    One that is given takes the place of the default one whose class it is or descends from.
+    """
+    opener = OpenerDirector()
+    classes = [handler if isinstance(handler, type) else type(handler) for handler in handlers]
+    for default in DEFAULT_HANDLERS:
+        if not any(issubclass(given, default) for given in classes):
+            opener.add_handler(default())
+    for handler in handlers:
+        opener.add_handler(handler() if isinstance(handler, type) else handler)
+    return opener
+
+
+DEFAULT_HANDLERS = (
+    UnknownHandler,
+    HTTPHandler,
+    HTTPSHandler,
+    HTTPDefaultErrorHandler,
+    HTTPRedirectHandler,
+    ContentCodingHandler,
+    HTTPErrorProcessor,
+)

@@ -1,0 +1,165 @@
+"""OpenerDirector: opens a request by asking its handlers, stage by stage.
+
+The stages, hook names and order are those of urllib.request. A handler is looked at once, when it
+is added; what remains per request is to call the methods that a scheme has.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+
+from mini_http.opener.request import Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from mini_http.base.timeouts import Timeout
+
+    Hooks = list[Callable[..., Any]]
+
+DEFAULT_TIMEOUT: Any = object()
+"""Stands for: the timeout of `socket.setdefaulttimeout` if one was set, else 60 s a wait."""
+
+_NOT_HOOKS = frozenset({"redirect_request", "do_open", "proxy_open"})
+
+
+class OpenerDirector:
+    """Opens URLs and Requests by its handlers. Use `build_opener` to get one with the usual ones.
+
+    `addheaders` are fields for each request that does not have them; replace the list as a whole.
+    """
+
+    def __init__(self) -> None:
+        from mini_http import __version__
+
+        self.addheaders: list[tuple[str, str]] = [("User-agent", f"mini_http/{__version__}")]
+        self.handlers: list[Any] = []
+        # By scheme, and for errors by kind and code: the handlers that have the hook.
+        self.handle_open: dict[str, list[Any]] = {}
+        self.handle_error: dict[str, dict[int | str, list[Any]]] = {}
+        self.process_request: dict[str, list[Any]] = {}
+        self.process_response: dict[str, list[Any]] = {}
+        self._hooks_by_scheme: dict[str, tuple[Hooks, Hooks, Hooks]] = {}
+
+    def add_handler(self, handler: Any) -> None:
+        """Adds a handler. Raises TypeError if it is none (it lacks `add_parent`)."""
+        if not hasattr(handler, "add_parent"):
+            raise TypeError(f"expected BaseHandler instance, got {type(handler)!r}")
+        added = False
+        for hook in dir(handler):
+            if hook in _NOT_HOOKS:
+                continue
+            scheme, _, stage = hook.partition("_")
+            if stage.startswith("error"):
+                _, _, kind = stage.partition("_")
+                key: int | str = int(kind) if kind.isdecimal() else kind
+                handlers = self.handle_error.setdefault(scheme, {}).setdefault(key, [])
+            elif stage == "open":
+                handlers = self.handle_open.setdefault(scheme, [])
+            elif stage == "request":
+                handlers = self.process_request.setdefault(scheme, [])
+            elif stage == "response":
+                handlers = self.process_response.setdefault(scheme, [])
+            else:
+                continue
+            insort(handlers, handler)
+            added = True
+        if added:
+            insort(self.handlers, handler)
+            handler.add_parent(self)
+            self._hooks_by_scheme.clear()
+
+    def open(
+        self,
+        fullurl: str | Request,
+        data: Any = None,
+        timeout: float | Timeout | None = DEFAULT_TIMEOUT,
+    ) -> Any:
+        """Opens a URL or a Request, with `data` as its body if given; returns the reply.
+
+        `timeout` is in seconds or a Timeout. Raises URLError (TimedOut, ConnectionFailed,
+        ProtocolError and so on) and HTTPError for a reply whose status is an error.
+        """
+        request = Request(fullurl, data) if isinstance(fullurl, str) else fullurl
+        if request is fullurl and data is not None:
+            request.data = data
+        request.timeout = timeout
+        if not request.history:
+            request.deadline = None  # of an earlier opening of the same Request
+        before, openers, after = self._hooks(request.type)
+        for hook in before:
+            request = hook(request)
+        response = None
+        for hook in openers:
+            response = hook(request)
+            if response is not None:
+                break
+        for hook in after:
+            response = hook(request, response)
+        return response
+
+    def _hooks(self, scheme: str) -> tuple[Hooks, Hooks, Hooks]:
+        """The methods to call for this scheme: before opening, to open, and after."""
+        hooks = self._hooks_by_scheme.get(scheme)
+        if hooks is None:
+            before = [
+                getattr(handler, f"{scheme}_request")
+                for handler in self.process_request.get(scheme, ())
+            ]
+            openers = [
+                getattr(handler, f"{kind}_open")
+                for kind in ("default", scheme, "unknown")
+                for handler in self.handle_open.get(kind, ())
+            ]
+            after = [
+                getattr(handler, f"{scheme}_response")
+                for handler in self.process_response.get(scheme, ())
+            ]
+            hooks = self._hooks_by_scheme[scheme] = before, openers, after
+        return hooks
+
+    def error(self, proto: str, *args: Any) -> Any:
+        """Asks the error handlers for a reply instead of an error; `args` is what they are given.
+
+        For http these are request, response, code, message and headers.
+        """
+        kind: int | str = "error"
+        if proto in ("http", "https"):
+            proto, kind = "http", args[2]  # https errors are those of http
+        by_kind = self.handle_error.get(proto, {})
+        for handler in by_kind.get(kind, ()):
+            result = getattr(handler, f"{proto}_error_{kind}")(*args)
+            if result is not None:
+                return result
+        if proto == "http":
+            for handler in by_kind.get("default", ()):
+                result = handler.http_error_default(*args)
+                if result is not None:
+                    return result
+        return None
+
+    def describe(self) -> str:
+        """A table of what happens to a request: stage, scheme, order and handler, in order."""
+        rows: list[tuple[str, str, int, str]] = []
+        for stage, table in (
+            ("request", self.process_request),
+            ("open", self.handle_open),
+            ("response", self.process_response),
+        ):
+            for scheme, handlers in sorted(table.items()):
+                rows += [(stage, scheme, h.handler_order, type(h).__name__) for h in handlers]
+        for scheme, by_kind in sorted(self.handle_error.items()):
+            for kind, handlers in sorted(by_kind.items(), key=str):
+                rows += [
+                    (f"error {kind}", scheme, h.handler_order, type(h).__name__) for h in handlers
+                ]
+        return "\n".join(
+            f"{stage:14} {scheme:10} {order:5} {name}" for stage, scheme, order, name in rows
+        )
+
+    def close(self) -> None:
+        """Closes the handlers. Connections of the shared pool stay for other openers."""
+        for handler in self.handlers:
+            handler.close()

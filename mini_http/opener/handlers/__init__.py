@@ -1,0 +1,1 @@
+"""Handlers of the opener, one file each; `opener.api` holds the table of the default ones."""

@@ -1,0 +1,33 @@
+"""BaseHandler: what makes an object a handler of an OpenerDirector."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from mini_http.opener.director import OpenerDirector
+
+
+class BaseHandler:
+    """A handler takes part in opening a request by having methods of these names:
+
+    `<scheme>_request(request)` returns the request, changed or another, before it is opened;
+    `<scheme>_open(request)`, `default_open`, `unknown_open` return a reply, or None to leave it to
+    the next handler; `<scheme>_response(request, response)` returns the reply, changed or another;
+    `http_error_<code>(request, response, code, message, headers)` and `http_error_default` return a
+    reply instead of an error one, or None.
+
+    Handlers are asked in the order of `handler_order`, small ones first.
+    """
+
+    handler_order = 500
+    parent: OpenerDirector
+
+    def add_parent(self, parent: OpenerDirector) -> None:
+        """Called when the handler is added to `parent`."""
+        self.parent = parent
+
+    def close(self) -> None:
+        """Called when the opener is closed. Does nothing by itself."""
+
+    def __lt__(self, other: object) -> bool:
+        return self.handler_order < getattr(other, "handler_order", self.handler_order + 1)

@@ -1,0 +1,136 @@
+"""Redirects: RedirectPolicy decides what the next request is, HTTPRedirectHandler follows it.
+
+====  =========================  ==========================================
+code  method of the next one     body
+====  =========================  ==========================================
+301   POST becomes GET           kept only if the method is
+302   POST becomes GET           kept only if the method is
+303   GET, but HEAD stays HEAD   dropped, with the fields that describe it
+307   the same                   kept, rewound
+308   the same                   kept, rewound
+====  =========================  ==========================================
+
+A redirect to another origin (scheme, host or port) leaves behind Authorization, Cookie,
+Proxy-Authorization and every field the caller marked secret. One from https to http is refused
+unless allowed; one to a scheme other than these always.
+"""
+
+from __future__ import annotations
+
+from mini_http import base
+from mini_http.base.limits import DEFAULT_LIMITS
+from mini_http.base.url import URL
+from mini_http.base.value import Value
+from mini_http.exchange.request_body import request_body
+from mini_http.opener.handlers.base import BaseHandler
+from mini_http.opener.request import Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
+"""Fields, in lower case, that never go to another origin."""
+BODY_FIELDS = frozenset({"content-length", "transfer-encoding", "trailer"})
+"""Fields that describe a body, as do all of Content-*."""
+
+
+class RedirectPolicy(Value):
+    """Which redirects are followed, and with what."""
+
+    most: int = DEFAULT_LIMITS.redirects
+    """How many one request may be followed through."""
+    allow_downgrade: bool = False
+    """Whether https may redirect to http."""
+    secrets: frozenset[str] = frozenset()
+    """More names of fields, in lower case, that never go to another origin."""
+
+    def method_after(self, status: int, method: str) -> str:
+        """The method of the request that follows a redirect (RFC 9110 section 15.4)."""
+        if status == 303 and method != "HEAD":
+            return "GET"
+        return "GET" if status in (301, 302) and method == "POST" else method
+
+    def refusal(self, source: URL, target: URL) -> str | None:
+        """Why a redirect from `source` to `target` is not followed; None if it is."""
+        if target.scheme not in ("http", "https"):
+            return f"Redirection to url '{target}' is not allowed"
+        if source.scheme == "https" and target.scheme == "http" and not self.allow_downgrade:
+            return f"Redirection to url '{target}' is not allowed: it leaves https"
+        return None
+
+    def is_kept(self, name: str, same_origin: bool, keeps_body: bool) -> bool:
+        """Whether a field goes with the next request."""
+        name = name.lower()
+        if not keeps_body and (name in BODY_FIELDS or name.startswith("content-")):
+            return False
+        return name != "host" and (same_origin or not (name in SECRETS or name in self.secrets))
+
+
+class HTTPRedirectHandler(BaseHandler):
+    """Follows redirects by a RedirectPolicy. `.history` of the reply holds those on the way."""
+
+    def __init__(self, policy: RedirectPolicy = RedirectPolicy()) -> None:  # noqa: B008  (frozen)
+        self.policy = policy
+
+    def redirect_request(
+        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Request | None:
+        """The request that follows; None to leave the reply to other handlers.
+
+        Override it to follow fewer or other redirects. Raises RedirectRefused.
+        """
+        source, target = req.url, URL.parse(newurl)
+        refusal = self.policy.refusal(source, target)
+        if refusal is not None:
+            raise base.errors.RedirectRefused(newurl, code, f"{msg} - {refusal}", headers, fp)
+        method = req.get_method()
+        next_method = self.policy.method_after(code, method)
+        keeps_body = next_method == method and req.data is not None
+        if source.fragment is not None and target.fragment is None:
+            newurl = f"{newurl}#{source.fragment}"
+        policy = self.policy.replace(secrets=self.policy.secrets | req.secret_names)
+        same_origin = source.origin == target.origin
+        following = Request(
+            newurl,
+            data=self._rewound(req.data) if keeps_body else None,
+            headers={
+                name: value
+                for name, value in req.given_fields()
+                if policy.is_kept(name, same_origin, keeps_body)
+            },
+            origin_req_host=req.origin_req_host,
+            unverifiable=True,
+            method=next_method,
+        )
+        following.mark_secret(*req.secret_names)
+        following.deadline = req.deadline
+        return following
+
+    def _rewound(self, data: Any) -> Any:
+        body = request_body(data)
+        body.rewind()
+        return body
+
+    def http_error_302(self, req: Request, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        """Follows the redirect; None if the reply names no place to go."""
+        location = headers.get("location")
+        if location is None:
+            return None
+        following = self.redirect_request(req, fp, code, msg, headers, str(req.url.join(location)))
+        if following is None:
+            return None
+        if len(req.history) >= self.policy.most:
+            raise base.errors.RedirectRefused(
+                req.full_url,
+                code,
+                f"{msg} - got more than {self.policy.most} redirects",
+                headers,
+                fp,
+            )
+        fp.close()
+        following.history = (*req.history, fp)
+        return self.parent.open(following, timeout=req.timeout)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302

@@ -1,0 +1,18 @@
+"""UnknownHandler: the error for a scheme that no other handler opens."""
+
+from __future__ import annotations
+
+from mini_http import base
+from mini_http.opener.handlers.base import BaseHandler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+
+class UnknownHandler(BaseHandler):
+    """Raises URLError for requests that every other handler left alone."""
+
+    def unknown_open(self, request: Any) -> NoReturn:
+        """Raises URLError, naming the scheme."""
+        raise base.errors.URLError(f"unknown url type: {request.type}")

@@ -1,0 +1,224 @@
+"""Request: what is to be fetched, with urllib.request.Request's interface.
+
+A Request is changed by handlers on its way; the values below it (URL, Route) are frozen.
+"""
+
+from __future__ import annotations
+
+from mini_http.base.url import URL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from mini_http.base.timeouts import Deadline, Timeout
+    from mini_http.exchange.response import HTTPResponse
+
+
+class Request:
+    """A request for `url`, with `data` as its body and `headers` as its fields.
+
+    The method is `method` if given, else POST with data and GET without. `headers` and
+    `unredirected_hdrs` are dicts by `name.capitalize()`, as in urllib; what is sent keeps the
+    spelling that the caller gave. Raises InvalidURL, which is a ValueError.
+    """
+
+    timeout: float | Timeout | None
+    deadline: Deadline | None = None
+    """The running limit that this request shares with those that it is redirected to."""
+    history: tuple[HTTPResponse, ...] = ()
+    """The replies that redirected to this request."""
+    decode_content = False
+    """Whether the opener asked for content codings, and so undoes them."""
+    _type: str | None = None
+    _host: str | None = None
+    _selector: str | None = None
+    _tunnel_host: str | None = None
+    _secret_names: frozenset[str] = frozenset()
+
+    def __init__(
+        self,
+        url: str,
+        data: Any = None,
+        headers: Mapping[str, str] = {},
+        origin_req_host: str | None = None,
+        unverifiable: bool = False,
+        method: str | None = None,
+    ) -> None:
+        self.headers: dict[str, str] = {}
+        self.unredirected_hdrs: dict[str, str] = {}
+        self._spelling: dict[str, str] = {}
+        self.full_url = url
+        self._data = data
+        for name, value in headers.items():
+            self.add_header(name, value)
+        if origin_req_host is not None:
+            self.origin_req_host = origin_req_host
+        self.unverifiable = unverifiable
+        if method:
+            self.method = method
+
+    # --- where to
+
+    @property
+    def full_url(self) -> str:
+        """The URL as text, fragment included."""
+        return self._full_url
+
+    @full_url.setter
+    def full_url(self, url: str) -> None:
+        self._full_url = _unwrapped(url)
+        self.url = URL.parse(self._full_url)
+        self._type = self._host = self._selector = None
+
+    @full_url.deleter
+    def full_url(self) -> None:
+        self._full_url = self._selector = ""
+
+    def get_full_url(self) -> str:
+        """The URL as text, fragment included."""
+        return self.full_url
+
+    @property
+    def type(self) -> str:
+        """The scheme that decides which handler opens the request."""
+        return self._type or self.url.scheme
+
+    @type.setter
+    def type(self, scheme: str) -> None:
+        self._type = scheme
+
+    @property
+    def host(self) -> str:
+        """The authority that is connected to: host, and port if given."""
+        return self._host if self._host is not None else self.url.authority
+
+    @host.setter
+    def host(self, host: str) -> None:
+        self._host = host
+
+    @property
+    def selector(self) -> str:
+        """The request target: path and query."""
+        return self._selector if self._selector is not None else self.url.target
+
+    @selector.setter
+    def selector(self, target: str) -> None:
+        self._selector = target
+
+    @property
+    def fragment(self) -> str | None:
+        """What follows "#"; it is never sent."""
+        return self.url.fragment
+
+    @property
+    def origin_req_host(self) -> str:
+        """The host of the page that this request is part of, for third-party cookie rules."""
+        return self.__dict__.get("_origin_req_host") or self.url.host
+
+    @origin_req_host.setter
+    def origin_req_host(self, host: str) -> None:
+        self.__dict__["_origin_req_host"] = host
+
+    # --- what is sent
+
+    @property
+    def data(self) -> Any:
+        """The body: bytes, a file or an iterable of bytes. Setting it drops Content-Length."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Any) -> None:
+        if data is not self._data:
+            self._data = data
+            if self.has_header("Content-length"):
+                self.remove_header("Content-length")
+
+    @data.deleter
+    def data(self) -> None:
+        self.data = None
+
+    def get_method(self) -> str:
+        """The method to send. May be overridden, also on an instance."""
+        return getattr(self, "method", None) or ("GET" if self._data is None else "POST")
+
+    def add_header(self, key: str, val: str) -> None:
+        """Sets a field that is sent again after a redirect, within the same origin if secret."""
+        name = key.capitalize()
+        self._spelling[name] = key
+        self.headers[name] = val
+
+    def add_unredirected_header(self, key: str, val: str) -> None:
+        """Sets a field for this request alone."""
+        name = key.capitalize()
+        self._spelling[name] = key
+        self.unredirected_hdrs[name] = val
+
+    def has_header(self, header_name: str) -> bool:
+        """Whether there is such a field; the name is expected as `name.capitalize()` gives it."""
+        return header_name in self.headers or header_name in self.unredirected_hdrs
+
+    def get_header(self, header_name: str, default: Any = None) -> Any:
+        """The value of a field, by its capitalized name."""
+        return self.headers.get(header_name, self.unredirected_hdrs.get(header_name, default))
+
+    def remove_header(self, header_name: str) -> None:
+        """Removes a field, by its capitalized name."""
+        self.headers.pop(header_name, None)
+        self.unredirected_hdrs.pop(header_name, None)
+
+    def header_items(self) -> list[tuple[str, str]]:
+        """All fields by their capitalized names; `headers` win."""
+        return list((self.unredirected_hdrs | self.headers).items())
+
+    def given_fields(self) -> list[tuple[str, str]]:
+        """The fields of `headers` in the spelling that was given."""
+        return [(self._spelling.get(name, name), value) for name, value in self.headers.items()]
+
+    def fields(self) -> list[tuple[str, str]]:
+        """All fields as they are sent: Host first, then in the order they were set."""
+        spelling = self._spelling
+        fields = self.unredirected_hdrs | self.headers
+        host = fields.pop("Host", None)
+        sent = [(spelling.get(name, name), value) for name, value in fields.items()]
+        sent.insert(0, ("Host", host or self.url.authority))
+        return sent
+
+    def mark_secret(self, *names: str) -> None:
+        """Marks fields that never follow a redirect to another origin.
+
+        Authorization, Cookie and Proxy-Authorization are so without being marked.
+        """
+        self._secret_names |= {name.lower() for name in names}
+
+    @property
+    def secret_names(self) -> frozenset[str]:
+        """The names marked with `mark_secret`, in lower case."""
+        return self._secret_names
+
+    # --- through a proxy
+
+    def set_proxy(self, host: str, type: str) -> None:
+        """Sends this request through the proxy at `host`; https is tunnelled through it."""
+        if self.type == "https" and not self._tunnel_host:
+            self._tunnel_host = self.host
+        else:
+            self.type = type
+            self.selector = self.url.absolute
+        self.host = host
+
+    def has_proxy(self) -> bool:
+        """Whether the whole URL is the request target, as for a proxy."""
+        return self._selector == self.url.absolute
+
+    def __repr__(self) -> str:
+        return f"<Request {self.get_method()} {self.url!r}>"
+
+
+def _unwrapped(url: str) -> str:
+    """`url` without the blanks, and the `<URL:...>`, that texts put around one."""
+    url = str(url).strip()
+    if url[:1] == "<" and url[-1:] == ">":
+        url = url[1:-1].strip()
+    return url[4:].strip() if url[:4] == "URL:" else url

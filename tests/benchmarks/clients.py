@@ -1,0 +1,511 @@
+"""The HTTP clients that are compared, each used as its own manual uses it. The rows are at the end.
+
+Beside pycurl and the pure Python ones stand two that are written in other languages (pyreqwest in
+Rust, aiohttp's parser in C), a bare socket loop as the floor, and the standard library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import io
+import socket
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from client import PIECE, Client, read_in_pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+# --- without a library
+
+
+class BareSocket(Client):
+    """The floor: no parsing at all, the length of the reply is learned from the first one."""
+
+    name = "bare socket"
+    IMPORT = "import socket"
+    COLD = """
+import socket, ssl
+from urllib.parse import urlsplit
+to = urlsplit(URL)
+plain = socket.create_connection((to.hostname, to.port))
+context = ssl.create_default_context(cafile=CAFILE)
+with context.wrap_socket(plain, server_hostname=to.hostname) as stream:
+    stream.sendall(f"GET {to.path} HTTP/1.1\\r\\nHost: {to.netloc}\\r\\n"
+                   "Connection: close\\r\\n\\r\\n".encode())
+    while stream.recv(65536):
+        pass
+"""
+    shares_connections = False
+
+    def open(self, url: str) -> socket.socket:
+        to = urlsplit(url)
+        sock = socket.create_connection((to.hostname, to.port))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if to.scheme == "https":
+            return self.context().wrap_socket(sock, server_hostname=to.hostname)
+        return sock
+
+    def request(self, url: str, *more: str) -> bytes:
+        to = urlsplit(url)
+        return "\r\n".join(
+            [f"GET {to.path} HTTP/1.1", f"Host: {to.netloc}", *more, "\r\n"]
+        ).encode()
+
+    def whole(self, url: str) -> int:
+        """The length of the reply, head and body."""
+        with self.open(url) as sock:
+            sock.sendall(self.request(url, "Connection: close"))
+            reply = b"".join(iter(lambda: sock.recv(PIECE), b""))
+        return len(reply) + len("keep-alive") - len("close")
+
+    def getter(self, url: str) -> Callable[[], bytes]:
+        whole = self.whole(url)
+        request = self.request(url)
+        sock = self.open(url)
+        send, recv = sock.sendall, sock.recv
+
+        def get() -> bytes:
+            send(request)
+            reply = recv(PIECE)
+            if len(reply) == whole:
+                return reply
+            pieces = [reply]
+            missing = whole - len(reply)
+            while missing:
+                piece = recv(missing)
+                pieces.append(piece)
+                missing -= len(piece)
+            return b"".join(pieces)
+
+        return get
+
+    def fresh_getter(self, url: str) -> Callable[[], bytes]:
+        to = urlsplit(url)
+        address = (to.hostname, to.port)
+        request = self.request(url, "Connection: close")
+
+        def get() -> bytes:
+            with socket.socket() as sock:
+                sock.connect(address)
+                sock.sendall(request)
+                reply = piece = sock.recv(PIECE)
+                while piece:
+                    piece = sock.recv(PIECE)
+                    reply += piece
+            return reply
+
+        return get
+
+    def stream(self, url: str) -> int:
+        with self.open(url) as sock:
+            sock.sendall(self.request(url))
+            buffer = bytearray(PIECE)
+            count = sock.recv_into(buffer)
+            head = buffer.index(b"\r\n\r\n") + 4
+            length = int(buffer.partition(b"Content-Length: ")[2].partition(b"\r")[0])
+            received = count - head
+            while received < length:
+                received += sock.recv_into(buffer)
+            return received
+
+
+# --- in the standard library
+
+
+class HTTPClient(Client):
+    name = "http.client"
+    IMPORT = "import http.client"
+    COLD = """
+import http.client, ssl
+from urllib.parse import urlsplit
+to = urlsplit(URL)
+context = ssl.create_default_context(cafile=CAFILE)
+connection = http.client.HTTPSConnection(to.netloc, context=context)
+connection.request("GET", to.path)
+connection.getresponse().read()
+"""
+    shares_connections = False
+
+    def open(self, url: str) -> http.client.HTTPConnection:
+        to = urlsplit(url)
+        if to.scheme == "https":
+            return http.client.HTTPSConnection(to.netloc, context=self.context())
+        return http.client.HTTPConnection(to.netloc)
+
+    def getter(self, url: str) -> Callable[[], bytes]:
+        path = urlsplit(url).path
+        connection = self.open(url)
+
+        def get() -> bytes:
+            connection.request("GET", path)
+            return connection.getresponse().read()
+
+        return get
+
+    def fresh_getter(self, url: str) -> Callable[[], bytes]:
+        to = urlsplit(url)
+        host, path = to.netloc, to.path
+
+        def get() -> bytes:
+            connection = http.client.HTTPConnection(host)
+            connection.request("GET", path)
+            body = connection.getresponse().read()
+            connection.close()
+            return body
+
+        return get
+
+    def stream(self, url: str) -> int:
+        connection = self.open(url)
+        connection.request("GET", urlsplit(url).path)
+        reply = connection.getresponse()
+        received = read_in_pieces(reply.read)
+        connection.close()
+        return received
+
+
+class Urllib(Client):
+    """Has a connection of its own for every request, whatever is asked of it."""
+
+    name = "urllib"
+    IMPORT = "import urllib.request"
+    COLD = """
+import ssl, urllib.request
+context = ssl.create_default_context(cafile=CAFILE)
+with urllib.request.urlopen(URL, context=context) as reply:
+    reply.read()
+"""
+
+    def getter(self, url: str) -> Callable[[], bytes]:
+        import urllib.request
+
+        urlopen = urllib.request.urlopen
+        if url.startswith("https"):
+            handler = urllib.request.HTTPSHandler(context=self.context())
+            urlopen = urllib.request.build_opener(handler).open
+
+        def get() -> bytes:
+            with urlopen(url) as reply:
+                return reply.read()
+
+        return get
+
+    fresh_getter = getter
+
+    def stream(self, url: str) -> int:
+        import urllib.request
+
+        with urllib.request.urlopen(url) as reply:
+            return read_in_pieces(reply.read)
+
+
+# --- mini_http and its peers
+
+
+class MiniHTTP(Client):
+    name = "mini_http"
+    IMPORT = "from mini_http import urlopen"
+    COLD = """
+import ssl
+from mini_http import urlopen
+context = ssl.create_default_context(cafile=CAFILE)
+with urlopen(URL, context=context) as reply:
+    reply.read()
+"""
+
+    def __init__(self, cafile: str) -> None:
+        super().__init__(cafile)
+        import mini_http
+
+        self.library = mini_http
+        self.urlopen = mini_http.urlopen  # lazily handed on: an import that fails, fails here
+
+    def getter(self, url: str) -> Callable[[], bytes]:
+        urlopen = self.urlopen
+        if url.startswith("https"):
+            handler = self.library.HTTPSHandler(context=self.context())
+            urlopen = self.library.build_opener(handler).open
+
+        def get() -> bytes:
+            with urlopen(url) as reply:
+                return reply.read()
+
+        return get
+
+    def fresh_getter(self, url: str) -> Callable[[], bytes]:
+        urlopen = self.urlopen
+        request = self.library.Request(url, headers={"Connection": "close"})
+
+        def get() -> bytes:
+            with urlopen(request) as reply:
+                return reply.read()
+
+        return get
+
+    def stream(self, url: str) -> int:
+        with self.urlopen(url) as reply:
+            return read_in_pieces(reply.read)
+
+
+class Urllib3(Client):
+    name = "urllib3"
+    DISTRIBUTION = "urllib3"
+    IMPORT = "import urllib3"
+    COLD = """
+import urllib3
+urllib3.PoolManager(ca_certs=CAFILE).request("GET", URL).data
+"""
+
+    def __init__(self, cafile: str) -> None:
+        super().__init__(cafile)
+        import urllib3
+
+        self.pool = urllib3.PoolManager(ca_certs=cafile, maxsize=16)
+
+    def getter(self, url: str, headers: dict[str, str] | None = None) -> Callable[[], bytes]:
+        request = self.pool.request
+        return lambda: request("GET", url, headers=headers).data
+
+    def fresh_getter(self, url: str) -> Callable[[], bytes]:
+        return self.getter(url, {"Connection": "close"})
+
+    def stream(self, url: str) -> int:
+        reply = self.pool.request("GET", url, preload_content=False)
+        received = sum(map(len, reply.stream(PIECE)))
+        reply.release_conn()
+        return received
+
+
+class Requests(Client):
+    name = "requests"
+    DISTRIBUTION = "requests"
+    IMPORT = "import requests"
+    COLD = """
+import requests
+requests.get(URL, verify=CAFILE).content
+"""
+
+    def __init__(self, cafile: str) -> None:
+        super().__init__(cafile)
+        import requests
+        from requests.adapters import HTTPAdapter
+
+        self.session = requests.Session()
+        self.session.verify = cafile
+        self.session.mount("http://", HTTPAdapter(pool_maxsize=16))
+
+    def getter(self, url: str) -> Callable[[], bytes]:
+        get = self.session.get
+        return lambda: get(url).content
+
+    def fresh_getter(self, url: str) -> Callable[[], bytes]:
+        get = self.session.get
+        headers = {"Connection": "close"}
+        return lambda: get(url, headers=headers).content
+
+    def stream(self, url: str) -> int:
+        with self.session.get(url, stream=True) as reply:
+            return sum(map(len, reply.iter_content(PIECE)))
+
+
+class HTTPX(Client):
+    name = "httpx"
+    DISTRIBUTION = "httpx"
+    IMPORT = "import httpx"
+    COLD = """
+import ssl, httpx
+httpx.get(URL, verify=ssl.create_default_context(cafile=CAFILE)).content
+"""
+
+    def __init__(self, cafile: str) -> None:
+        super().__init__(cafile)
+        import httpx
+
+        self.client = httpx.Client(verify=self.context())
+
+    def getter(self, url: str) -> Callable[[], bytes]:
+        get = self.client.get
+        return lambda: get(url).content
+
+    def fresh_getter(self, url: str) -> Callable[[], bytes]:
+        get = self.client.get
+        headers = {"Connection": "close"}
+        return lambda: get(url, headers=headers).content
+
+    def stream(self, url: str) -> int:
+        with self.client.stream("GET", url) as reply:
+            return sum(map(len, reply.iter_bytes(PIECE)))
+
+
+class PycURL(Client):
+    name = "pycurl"
+    DISTRIBUTION = "pycurl"
+    IMPORT = "import pycurl"
+    COLD = """
+import io, pycurl
+curl, body = pycurl.Curl(), io.BytesIO()
+curl.setopt(curl.URL, URL)
+curl.setopt(curl.CAINFO, CAFILE)
+curl.setopt(curl.WRITEDATA, body)
+curl.perform()
+body.getvalue()
+"""
+    shares_connections = False
+
+    def __init__(self, cafile: str) -> None:
+        super().__init__(cafile)
+        import pycurl
+
+        self.library = pycurl
+
+    def version(self) -> str:
+        return f"{super().version()} ({self.library.version.split()[1]})"
+
+    def open(self, url: str) -> Any:
+        curl = self.library.Curl()
+        curl.setopt(curl.URL, url)
+        curl.setopt(curl.CAINFO, self.cafile)
+        return curl
+
+    def getter(self, url: str, *, fresh: bool = False) -> Callable[[], bytes]:
+        curl = self.open(url)
+        curl.setopt(curl.FORBID_REUSE, fresh)
+        setopt, perform, target = curl.setopt, curl.perform, curl.WRITEDATA
+        new_body = io.BytesIO
+
+        def get() -> bytes:
+            body = new_body()
+            setopt(target, body)
+            perform()
+            return body.getvalue()
+
+        return get
+
+    def fresh_getter(self, url: str) -> Callable[[], bytes]:
+        return self.getter(url, fresh=True)
+
+    def stream(self, url: str) -> int:
+        received = 0
+
+        def take(piece: bytes) -> None:
+            nonlocal received
+            received += len(piece)
+
+        curl = self.open(url)
+        curl.setopt(curl.WRITEFUNCTION, take)
+        curl.perform()
+        curl.close()
+        return received
+
+
+class Pyreqwest(Client):
+    name = "pyreqwest"
+    DISTRIBUTION = "pyreqwest"
+    IMPORT = "import pyreqwest.client"
+    COLD = """
+from pathlib import Path
+from pyreqwest.client import SyncClientBuilder
+builder = SyncClientBuilder().add_root_certificate_pem(Path(CAFILE).read_bytes())
+with builder.build() as client:
+    client.get(URL).build().send().bytes()
+"""
+
+    def __init__(self, cafile: str) -> None:
+        super().__init__(cafile)
+        from pyreqwest.client import SyncClientBuilder
+
+        with open(cafile, "rb") as file:
+            self.client = SyncClientBuilder().add_root_certificate_pem(file.read()).build()
+
+    def getter(self, url: str) -> Callable[[], Any]:
+        get = self.client.get
+        return lambda: get(url).build().send().bytes()
+
+    def fresh_getter(self, url: str) -> Callable[[], Any]:
+        get = self.client.get
+        return lambda: get(url).header("Connection", "close").build().send().bytes()
+
+    def stream(self, url: str) -> int:
+        with self.client.get(url).build_streamed() as reply:
+            read = reply.body_reader.read
+            received = 0
+            while piece := read(PIECE):
+                received += len(piece)
+            return received
+
+
+class Aiohttp(Client):
+    """Its batch runs in an event loop: one request after the other, or 16 tasks for 16 threads."""
+
+    name = "aiohttp"
+    DISTRIBUTION = "aiohttp"
+    IMPORT = "import aiohttp"
+    COLD = """
+import aiohttp, asyncio, ssl
+async def main():
+    context = ssl.create_default_context(cafile=CAFILE)
+    async with aiohttp.ClientSession() as session, session.get(URL, ssl=context) as reply:
+        await reply.read()
+asyncio.run(main())
+"""
+
+    def __init__(self, cafile: str) -> None:
+        super().__init__(cafile)
+        import aiohttp
+
+        self.loop = asyncio.new_event_loop()
+
+        async def connect() -> aiohttp.ClientSession:
+            connector = aiohttp.TCPConnector(ssl=self.context())
+            return aiohttp.ClientSession(connector=connector)
+
+        self.session = self.loop.run_until_complete(connect())
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self.session.close())
+        self.loop.close()
+
+    def batch(self, url: str, *, fresh: bool = False) -> Callable[[int], object]:
+        run_until_complete = self.loop.run_until_complete
+        return lambda count: run_until_complete(self.fetch(url, count, fresh))
+
+    def together(self, url: str, threads: int) -> Callable[[int], object]:
+        async def all_tasks(count: int) -> None:
+            await asyncio.gather(*[self.fetch(url, count, False) for _ in range(threads)])
+
+        return lambda count: self.loop.run_until_complete(all_tasks(count))
+
+    async def fetch(self, url: str, count: int, fresh: bool) -> None:
+        headers = {"Connection": "close"} if fresh else {}
+        get = self.session.get
+        for _ in range(count):
+            async with get(url, headers=headers) as reply:
+                await reply.read()
+
+    def stream(self, url: str) -> int:
+        async def read() -> int:
+            received = 0
+            async with self.session.get(url) as reply:
+                async for piece in reply.content.iter_chunked(PIECE):
+                    received += len(piece)
+            return received
+
+        return self.loop.run_until_complete(read())
+
+
+CLIENTS: list[type[Client]] = [
+    BareSocket,
+    MiniHTTP,
+    PycURL,
+    Pyreqwest,
+    HTTPClient,
+    Aiohttp,
+    Urllib,
+    Urllib3,
+    HTTPX,
+    Requests,
+]

@@ -1,0 +1,182 @@
+"""The work that is timed: for each row of the table, what a client does in one round.
+
+Clients take turns, a batch each, round by round, and the order shifts by one each round; so what
+else the machine does falls on all of them alike. The rows are at the end.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from client import Client
+    from support.nginx import Nginx
+
+    Run = Callable[[], float]
+    """One client's share of a round; returns its figure."""
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+THREADS = 16
+BIG_MEGABYTES = 200
+
+
+@dataclass
+class Bench:
+    """What all rows share: the server, the clients, how long to go on, and who failed."""
+
+    nginx: Nginx
+    cafile: str
+    clients: Mapping[str, Client]
+    quick: bool = False
+    failures: list[str] = field(default_factory=list)
+
+    def page(self, name: str) -> str:
+        return f"{self.nginx.http}/{name}"
+
+    def secure_page(self, name: str) -> str:
+        return f"https://127.0.0.1:{self.nginx.ports['https']}/{name}"
+
+    def in_turn(self, prepare: Callable[[Client], Run], rounds: int) -> dict[str, list[float]]:
+        """Each client's figures, round by round. A client that fails is noted and left out."""
+        runs: dict[str, Run] = {}
+        figures: dict[str, list[float]] = {}
+
+        def attempt(name: str, work: Callable[[], object]) -> None:
+            try:
+                work()
+            except Exception as error:
+                self.failures.append(f"{name}: {type(error).__name__}: {error}")
+                runs.pop(name, None)
+                figures.pop(name, None)
+
+        def begin(name: str, client: Client) -> None:
+            runs[name] = prepare(client)
+            runs[name]()  # warms up, and does not count
+            figures[name] = []
+
+        for name, client in self.clients.items():
+            attempt(name, partial(begin, name, client))
+        order = list(runs)
+        for number in range(3 if self.quick else rounds):
+            shift = number % len(order)
+            for name in order[shift:] + order[:shift]:
+                if name in runs:
+                    gc.collect()
+                    attempt(name, lambda name=name: figures[name].append(runs[name]()))
+        return figures
+
+    def batches(
+        self, url: str, size: int, *, fresh: bool = False, rounds: int = 15
+    ) -> dict[str, list[float]]:
+        """Microseconds a request, over batches of `size` requests."""
+        count = max(1, size // 5) if self.quick else size
+
+        def prepare(client: Client) -> Run:
+            return per_request(client.batch(url, fresh=fresh), count, count)
+
+        return self.in_turn(prepare, rounds)
+
+    def threads(self, url: str, size: int, *, rounds: int = 9) -> dict[str, list[float]]:
+        """Microseconds a request, by the clock, while `THREADS` threads make `size` each."""
+        count = max(1, size // 5) if self.quick else size
+
+        def prepare(client: Client) -> Run:
+            return per_request(client.together(url, THREADS), count, count * THREADS)
+
+        return self.in_turn(prepare, rounds)
+
+
+def per_request(work: Callable[[int], object], argument: int, requests: int) -> Run:
+    """Times `work(argument)` and divides by the requests that it makes; microseconds."""
+
+    def run() -> float:
+        start = perf_counter()
+        work(argument)
+        return (perf_counter() - start) / requests * 1e6
+
+    return run
+
+
+# --- in fresh processes
+
+
+def child(*arguments: str) -> str:
+    """Runs this Python, with mini_http to be found; its output."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def milliseconds_of(program: str) -> float:
+    """How long a fresh Python takes to run `program`, beyond what it takes to run nothing."""
+    start = perf_counter()
+    child("-c", "pass")
+    middle = perf_counter()
+    child("-c", program)
+    return ((perf_counter() - middle) - (middle - start)) * 1e3
+
+
+def imports(bench: Bench) -> dict[str, list[float]]:
+    """Milliseconds to import, over a bare Python."""
+    return bench.in_turn(lambda client: lambda: milliseconds_of(client.IMPORT), 15)
+
+
+def cold_starts(bench: Bench) -> dict[str, list[float]]:
+    """Milliseconds from a process's start to a page over TLS, over a bare Python."""
+    given = f"URL = {bench.secure_page('1k')!r}; CAFILE = {bench.cafile!r}\n"
+    return bench.in_turn(lambda client: lambda: milliseconds_of(given + client.COLD), 15)
+
+
+def streams(bench: Bench, what: str, rounds: int) -> dict[str, list[float]]:
+    """What `streamed` measured in a process for each client and round."""
+    arguments = [bench.page("big"), bench.page("1k"), bench.cafile]
+    script = str(HERE / "streamed.py")
+
+    def prepare(client: Client) -> Run:
+        return lambda: float(json.loads(child(script, client.name, *arguments))[what])
+
+    return bench.in_turn(prepare, rounds)
+
+
+# --- the rows
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of work. `measure` gives each client's figures, in `unit`."""
+
+    key: str
+    title: str
+    unit: str
+    measure: Callable[[Bench], dict[str, list[float]]]
+
+
+ROWS = [
+    Row("kept", "GET 1 KB kept-alive", "µs", lambda b: b.batches(b.page("1k"), 1000)),
+    Row(
+        "headers", "GET with 16 reply headers", "µs", lambda b: b.batches(b.page("headers16"), 1000)
+    ),
+    Row("tls", "GET 1 KB kept-alive over TLS", "µs", lambda b: b.batches(b.secure_page("1k"), 500)),
+    Row("each", "a connection each", "µs", lambda b: b.batches(b.page("1k"), 200, fresh=True)),
+    Row("megabyte", "1 MB into bytes", "µs", lambda b: b.batches(b.page("1m"), 100)),
+    Row("stream", f"{BIG_MEGABYTES} MB streamed", "ms", lambda b: streams(b, "milliseconds", 9)),
+    Row("memory", "memory grown by that", "KiB", lambda b: streams(b, "kibibytes", 3)),
+    Row("threads", f"{THREADS} threads, one opener", "µs", lambda b: b.threads(b.page("1k"), 200)),
+    Row("import", "import", "ms", imports),
+    Row("cold", "cold start to first HTTPS body", "ms", cold_starts),
+]

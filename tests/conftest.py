@@ -1,0 +1,62 @@
+"""The fixtures. What they hand out is described in tests/support."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trustme
+from support.certificates import Certificates
+from support.descriptors import can_list_descriptors, open_descriptors
+from support.nginx import Nginx, find_nginx
+from support.python_server import EchoServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def ca() -> trustme.CA:
+    """The certificate authority of this test run."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def certificates(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """The authority's file, and server certificates good and bad."""
+    return Certificates(tmp_path_factory.mktemp("certificates"), ca)
+
+
+@pytest.fixture(scope="session")
+def nginx(certificates: Certificates) -> Iterator[Nginx]:
+    """A real web server. Tests that need it are skipped where nginx isn't installed."""
+    if find_nginx() is None:
+        pytest.skip("nginx is not installed (Debian: apt-get install nginx-light)")
+    with Nginx(certificates) as server:
+        yield server
+
+
+@pytest.fixture
+def echo_server() -> Iterator[EchoServer]:
+    """Answers with an account of the request, over HTTP/1.1."""
+    with EchoServer() as server:
+        yield server
+
+
+@pytest.fixture
+def old_echo_server() -> Iterator[EchoServer]:
+    """Answers with an account of the request, over HTTP/1.0, and closes."""
+    with EchoServer("HTTP/1.0") as server:
+        yield server
+
+
+@pytest.fixture
+def no_leaked_descriptors() -> Iterator[None]:
+    """Fails a test that leaves more file descriptors open than it found."""
+    if not can_list_descriptors():
+        pytest.skip("this system does not list a process's descriptors")
+    before = open_descriptors()
+    yield
+    after = open_descriptors()
+    leaked = [leads_to for number, leads_to in after.items() if before.get(number) != leads_to]
+    assert len(after) <= len(before), f"left open: {leaked}"

@@ -1,0 +1,15 @@
+"""Real parts for the tests: servers on loopback, scripted streams, certificates.
+
+    streams        a stream whose every recv returns the next piece; every split and cut of a reply
+    servers        a server on loopback that plays a script of bytes, connection by connection
+    steps          what its scripts are made of
+    connections    its end of one connection
+    line_servers   daytime, echo, gopher over TCP and quote of the day over UDP
+    python_server  a server that answers every request with a JSON account of it
+    certificates   a certificate authority, and server certificates good and bad
+    nginx          a private nginx with static, coded, chunked, redirecting, failing and DAV places
+    descriptors    which file descriptors this process has open
+
+Nothing here imports mini_http: what judges it must not lean on it. The fixtures stand in
+tests/conftest.py.
+"""

@@ -1,0 +1,26 @@
+"""Which file descriptors this process has open, so that a test can tell a leak."""
+
+from __future__ import annotations
+
+import gc
+import os
+from pathlib import Path
+
+LISTING = Path("/proc/self/fd")
+
+
+def can_list_descriptors() -> bool:
+    """Whether this system shows a process its descriptors."""
+    return LISTING.is_dir()
+
+
+def open_descriptors() -> dict[int, str]:
+    """Each open descriptor and what it leads to, after the garbage was collected."""
+    gc.collect()
+    found = {}
+    for entry in os.listdir(LISTING):
+        try:
+            found[int(entry)] = os.readlink(LISTING / entry)
+        except FileNotFoundError:
+            pass  # the descriptor of this very listing
+    return found
