@@ -261,7 +261,8 @@ def connect_failed(target: str, failures: Sequence[OSError]) -> ConnectFailed:
     """
     addresses: dict[str, list[str]] = {}
     for failure in failures:
-        reason = failure.strerror or "".join(str(part) for part in failure.args[:1])
+        said = failure.strerror or "".join(str(part) for part in failure.args[:1])
+        reason = said or type(failure).__name__
         seen = addresses.setdefault(reason, [])
         if failure.filename and failure.filename not in target:
             seen.append(str(failure.filename))

@@ -134,8 +134,11 @@ class Headers:
 
         Empty members are dropped, so [] says too little about a field that must not be empty.
         """
+        values = self.get_all(name)
+        if values is None:
+            return []
         members: list[str] = []
-        for value in self.get_all(name, ()):
+        for value in values:
             members += LIST_MEMBER.findall(value) if '"' in value else value.split(",")
         return [token for member in members if (token := member.strip(" \t").lower())]
 

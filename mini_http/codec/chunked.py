@@ -12,7 +12,7 @@ from mini_http import base
 from mini_http.base.headers import Headers
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.codec.grammar import CHUNK_HEAD, CHUNK_HEAD_BEGUN
-from mini_http.codec.heads import read_trailers, write_fields
+from mini_http.codec.heads import field_lines, read_trailers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,4 +138,4 @@ def write_last_chunk(trailers: Sequence[tuple[str, str]] = ()) -> bytes:
 
     Raises InvalidField for a field that may not be sent.
     """
-    return b"0\r\n%b\r\n" % write_fields(trailers)
+    return b"0\r\n%b\r\n" % field_lines(tuple(trailers)).data

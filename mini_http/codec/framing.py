@@ -16,7 +16,6 @@ from mini_http.codec.grammar import CONTENT_LENGTH
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mini_http.base.heads import ResponseHead
-    from mini_http.base.headers import Headers
 
 
 class NoBody(Value):
@@ -81,8 +80,8 @@ def response_framing(method: str, head: ResponseHead) -> Framing:
     if method == "CONNECT" and status < 300:
         return NO_BODY
     # 3., 4. Transfer-Encoding overrides Content-Length; only "chunked", alone, can be undone.
-    codings = headers.get_all("transfer-encoding")
-    if codings is not None:
+    if "transfer-encoding" in headers:
+        codings = headers.get_all("transfer-encoding", [])
         if len(codings) != 1 or codings[0].lower() != "chunked":
             raise base.errors.BadFraming(
                 f"Transfer-Encoding: {', '.join(codings)} is not chunked alone"
@@ -101,22 +100,20 @@ def content_length(values: list[str]) -> int:
 
     Equal repeats, as fields or as a list in one, count as one. Raises BadFraming for anything else.
     """
-    numbers = {number.strip(" \t") for value in values for number in value.split(",")}
-    number = numbers.pop()
-    if numbers:
-        raise base.errors.BadFraming(f"Content-Length fields differ: {', '.join(values)}")
+    number = values[0]
+    if len(values) > 1 or "," in number:
+        numbers = {number.strip(" \t") for value in values for number in value.split(",")}
+        number = numbers.pop()
+        if numbers:
+            raise base.errors.BadFraming(f"Content-Length fields differ: {', '.join(values)}")
     if CONTENT_LENGTH.fullmatch(number) is None:
         raise base.errors.BadFraming(f"Content-Length is no number of 1 to 19 digits: {number!r}")
     return int(number)
 
 
-def close_reason(
-    request_says_close: bool, head: ResponseHead, framing: Framing
-) -> CloseReason | None:
+def close_reason(head: ResponseHead, framing: Framing) -> CloseReason | None:
     """Why the connection closes after this reply, None if it persists (RFC 9112 section 9.3)."""
     headers = head.headers
-    if request_says_close:
-        return CloseReason.REQUEST_SAID_CLOSE
     if framing is UNTIL_CLOSE:
         return CloseReason.BODY_UNTIL_CLOSE
     if framing is CHUNKED:
@@ -124,14 +121,9 @@ def close_reason(
             return CloseReason.DOUBLE_FRAMING
         if head.version == 10:
             return CloseReason.OLD_CHUNKED
-    options = connection_options(headers)
+    options = headers.tokens("connection")
     if "close" in options:
         return CloseReason.REPLY_SAID_CLOSE
     if head.version == 10 and "keep-alive" not in options:
         return CloseReason.OLD_VERSION
     return None
-
-
-def connection_options(headers: Headers) -> list[str]:
-    """The options of all Connection fields, in lower case (RFC 9110 section 7.6.1)."""
-    return headers.tokens("connection")

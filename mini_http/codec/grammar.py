@@ -12,7 +12,7 @@ import re
 TOKEN_CHARACTER = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 """tchar (RFC 9110 section 5.6.2)."""
 
-FIELD_CHARACTER = r"[^\x00-\x08\x0a-\x1f\x7f]"
+FIELD_CHARACTER = r"[\t\x20-\x7e\x80-\xff]"
 """A byte of a field value: visible, space, tab or obs-text (RFC 9110 section 5.5)."""
 
 TARGET_CHARACTER = r"[\x21-\x7e]"
@@ -20,19 +20,15 @@ TARGET_CHARACTER = r"[\x21-\x7e]"
 
 TOKEN = re.compile(rf"{TOKEN_CHARACTER}++")
 FIELD_VALUE = re.compile(rf"{FIELD_CHARACTER}*+")
-TARGET = re.compile(rf"{TARGET_CHARACTER}++")
 
-STATUS_LINE = re.compile(rf"HTTP/1\.([0-9]) ([1-9][0-9][0-9])(?: ({FIELD_CHARACTER}*+))?+\r\n")
+STATUS_LINE = re.compile(rf"HTTP/1\.([0-9]) ([1-9][0-9][0-9])(?: ({FIELD_CHARACTER}*+))?+")
 """status-line (RFC 9112 section 4). The reason phrase, and the space before it, may be missing."""
 
 FIELD_LINE = re.compile(rf"\n({TOKEN_CHARACTER}++):[ \t]*+({FIELD_CHARACTER}*+)\r(?=\n)")
 """field-line (RFC 9112 section 5) between the line feed before it and its own."""
 
-REQUEST_HEAD = re.compile(
-    rf"{TOKEN_CHARACTER}++ {TARGET_CHARACTER}++ HTTP/1\.[01]\r\n"
-    rf"(?:{TOKEN_CHARACTER}++: {FIELD_CHARACTER}*+\r\n)*+\r\n"
-)
-"""A whole request head (RFC 9112 sections 2.1 and 3)."""
+REQUEST_LINE = re.compile(rf"{TOKEN_CHARACTER}++ {TARGET_CHARACTER}++ HTTP/1\.1\r\n")
+"""request-line (RFC 9112 section 3)."""
 
 HEAD_END = re.compile(rb"\n\r?\n")
 """The empty line after a head. A line feed alone is taken as a line end (RFC 9112 section 2.2)."""

@@ -17,84 +17,70 @@ from mini_http import base
 from mini_http.base.headers import Headers
 from mini_http.base.heads import ResponseHead
 from mini_http.base.limits import DEFAULT_LIMITS
+from mini_http.base.value import Value
 from mini_http.codec.grammar import (
     FIELD_LINE,
     FIELD_VALUE,
-    REQUEST_HEAD,
+    REQUEST_LINE,
     STATUS_LINE,
-    TARGET,
     TOKEN,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from mini_http.base.limits import Limits
 
-    Fields = list[tuple[str, str]]
+    Field = tuple[str, str]
+    Fields = list[Field]
 
 # --- writing
 
 
-def write_request_head(
-    method: str, target: str, fields: Sequence[tuple[str, str]], version: str = "HTTP/1.1"
-) -> bytes:
+def write_request_head(method: str, target: str, fields: Iterable[Field]) -> bytes:
     """The bytes of a request head (RFC 9112 section 3), names and order as given.
 
     Raises InvalidField for a method or name that is no token, a target with a byte that is not
     visible ASCII, and a value with a control character or one beyond ISO 8859-1.
     """
-    lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
-    head = f"{method} {target} {version}\r\n{lines}\r\n"
-    # One scan says that each line is well formed; their number, that each is one field; the names
-    # alone, that none holds a colon.
-    if REQUEST_HEAD.fullmatch(head) is None or head.count("\n") != len(fields) + 2:
-        _check_request_head(method, target, fields)
-    lowered_names(fields)
-    try:
-        return head.encode("latin-1")
-    except UnicodeEncodeError:
-        _check_request_head(method, target, fields)
-        raise
-
-
-def lowered_names(fields: Sequence[tuple[str, str]]) -> frozenset[str]:
-    """The names of these fields in lower case. Raises InvalidField for one that is no token."""
-    # A program sends the same few sets of names over and over: looked up, a set of four costs
-    # 0.2 us, made and checked 1.3.
-    return _lowered_names(tuple([name for name, _ in fields]))
-
-
-@lru_cache(maxsize=256)
-def _lowered_names(names: tuple[str, ...]) -> frozenset[str]:
-    for name in names:
-        _check_name(name)
-    return frozenset([name.lower() for name in names])
-
-
-def write_fields(fields: Sequence[tuple[str, str]]) -> bytes:
-    """The bytes of fields alone, each with its line end: a trailer, the head of a part.
-
-    Raises InvalidField as `write_request_head` does.
-    """
-    for name, value in fields:
-        _check_field(name, value)
-    return "".join([f"{name}: {value}\r\n" for name, value in fields]).encode("latin-1")
-
-
-def _check_request_head(method: str, target: str, fields: Sequence[tuple[str, str]]) -> None:
-    """Raises the InvalidField that says which part of a head may not be sent."""
-    if TOKEN.fullmatch(method) is None:
-        raise base.errors.InvalidField(
-            f"method can't contain control characters or separators: {method!r}"
-        )
-    if TARGET.fullmatch(target) is None:
+    line = f"{method} {target} HTTP/1.1\r\n"
+    if REQUEST_LINE.fullmatch(line) is None:
+        if TOKEN.fullmatch(method) is None:
+            raise base.errors.InvalidField(
+                f"method can't contain control characters or separators: {method!r}"
+            )
         raise base.errors.InvalidField(
             f"request target must be visible ASCII without spaces: {target!r}"
         )
+    return b"%b%b\r\n" % (line.encode("ascii"), field_lines(tuple(fields)).data)
+
+
+class FieldLines(Value):
+    """Fields as they are sent, and which of them bear on the connection or the framing."""
+
+    data: bytes
+    control: frozenset[str]
+    """Those of CONTROL_FIELDS that are among them, in lower case."""
+
+
+CONTROL_FIELDS = frozenset(
+    {"connection", "content-length", "expect", "transfer-encoding", "upgrade"}
+)
+
+
+@lru_cache(maxsize=128)
+def field_lines(fields: tuple[Field, ...]) -> FieldLines:
+    """The bytes of these fields, each with its line end. Raises InvalidField.
+
+    A program sends the same few sets of fields over and over: looked up, a set of three costs
+    0.3 us, written and checked 3.4.
+    """
     for name, value in fields:
         _check_field(name, value)
+    lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
+    names = frozenset([name.lower() for name, _ in fields])
+    return FieldLines(lines.encode("latin-1"), names & CONTROL_FIELDS)
 
 
 def _check_name(name: str) -> None:
@@ -128,31 +114,41 @@ def _check_field(name: str, value: str) -> None:
 def read_response_head(block: bytes, limits: Limits = DEFAULT_LIMITS) -> ResponseHead:
     """The head that `block` is: from the status line to the empty line, inclusive."""
     text = block.decode("latin-1")
-    status_line = STATUS_LINE.match(text)
-    if status_line is not None and len(text) <= limits.line_bytes and text.endswith("\r\n\r\n"):
-        fields: Fields = FIELD_LINE.findall(text, status_line.end() - 1)
+    line_end = text.find("\r\n")
+    if 0 < line_end <= _LONGEST_CACHED_LINE and len(text) <= limits.line_bytes:
+        status_line = _read_status_line(text[:line_end])
+        fields: Fields = FIELD_LINE.findall(text, line_end)
         # Each match is one line, and the head has two more: so every line matched.
-        if len(fields) == text.count("\n") - 2 <= limits.fields:
-            if " \r\n" in text or "\t\r\n" in text:
+        if status_line is not None and len(fields) == text.count("\n") - 2 <= limits.fields:
+            if " \r" in text or "\t\r" in text:
                 fields = [(name, value.rstrip(" \t")) for name, value in fields]
-            minor, status, reason = status_line.groups("")
-            return ResponseHead(
-                10 if minor == "0" else 11, int(status), reason.strip(" \t"), Headers(fields)
-            )
+            return ResponseHead(*status_line, Headers(fields))
     return read_response_head_by_lines(text, limits)
+
+
+_LONGEST_CACHED_LINE = 80
+
+
+@lru_cache(maxsize=64)
+def _read_status_line(line: str) -> tuple[int, int, str] | None:
+    """Version, status and reason. Most replies begin with one of a few lines, so they are kept:
+    0.1 us instead of 1.0.
+    """
+    match = STATUS_LINE.fullmatch(line)
+    if match is None:
+        return None
+    minor, status, reason = match.groups("")
+    return 10 if minor == "0" else 11, int(status), reason.strip(" \t")
 
 
 def read_response_head_by_lines(text: str, limits: Limits) -> ResponseHead:
     """The twin of `read_response_head`: slower, line by line, naming the line at fault."""
     first, *lines = _lines(text, "reply head", limits)
-    match = STATUS_LINE.fullmatch(first + "\r\n")
-    if match is None:
+    status_line = _read_status_line.__wrapped__(first)
+    if status_line is None:
         raise base.errors.BadStatusLine(f"no HTTP/1 status line: {_shown(first)}", first)
-    minor, status, reason = match.groups("")
     fields = _fields(lines, "reply head", 2, limits.fields)
-    return ResponseHead(
-        10 if minor == "0" else 11, int(status), reason.strip(" \t"), Headers(fields)
-    )
+    return ResponseHead(*status_line, Headers(fields))
 
 
 def read_trailers(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Headers:

@@ -33,7 +33,7 @@ from mini_http.codec.framing import (
     response_framing,
 )
 from mini_http.codec.grammar import HEAD_END
-from mini_http.codec.heads import lowered_names, read_response_head, write_request_head
+from mini_http.codec.heads import field_lines, read_response_head, write_request_head
 from mini_http.connect.simple_client import SimpleClient
 from mini_http.exchange import request_body as bodies
 from mini_http.exchange.body import BodyReader, BytesReader, body_reader
@@ -43,7 +43,7 @@ from mini_http.exchange.states import Move, State, after
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from mini_http.base.headers import Headers
     from mini_http.base.heads import ResponseHead
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from mini_http.exchange.request_body import BodySource, RequestBody
     from mini_http.exchange.sending import SentFraming
 
+    Field = tuple[str, str]
     GivenFields = dict[str, str] | Iterable[tuple[str, str]]
 
 CONTINUE_SECONDS = 1.0
@@ -184,7 +185,7 @@ class HTTPClient(SimpleClient):
         self,
         method: str,
         target: str,
-        fields: list[tuple[str, str]],
+        fields: Sequence[Field],
         body: RequestBody = bodies.NO_BODY,
     ) -> HTTPResponse:
         """Sends one request over the open connection and returns its reply, its head read.
@@ -193,17 +194,24 @@ class HTTPClient(SimpleClient):
         StateError unless the connection is idle; InvalidField, with nothing sent; and all that can
         go wrong with a connection and a reply, after which the connection is closed.
         """
-        sending = after(self.state, Move.SEND)
-        names = lowered_names(fields)
-        framing = request_framing(method, fields, names, body)
-        head = write_request_head(method, target, fields + framing.fields)
+        sending = after(self._state if self._stream is not None else State.CLOSED, Move.SEND)
+        fields = tuple(fields)
+        control = field_lines(fields).control
+        framing = request_framing(method, fields, control, body)
+        if framing.fields:
+            fields += framing.fields
+        head = write_request_head(method, target, fields)
         self._state = sending
         self.exchanges += 1
         self.reply_begun = False
         try:
-            early = self._send(head, body, framing, "expect" in names)
+            early = self._send(head, body, framing, "expect" in control)
             reply = early or self._read_head()
-            return self._begin_reply(method, reply, names, fields, early is None)
+            if "connection" in control and _says_close(fields):
+                self.close_reason = CloseReason.REQUEST_SAID_CLOSE
+            elif early is not None:
+                self.close_reason = CloseReason.EARLY_REPLY
+            return self._begin_reply(method, reply, "upgrade" in control)
         except BaseException as error:
             self.close_because(_why_closed(error))
             raise
@@ -212,15 +220,18 @@ class HTTPClient(SimpleClient):
         self, head: bytes, body: RequestBody, framing: SentFraming, expects_continue: bool
     ) -> ResponseHead | None:
         """Sends a request; returns the reply head if one came before all of the body was sent."""
-        if framing.length is None or framing.length > SMALL_BYTES or expects_continue:
+        if framing.length == 0 and not expects_continue:
             self.write(head)
-            if expects_continue and self.wait_for_input(CONTINUE_SECONDS):
-                reply = self._read_head(until_continue=True)
-                if reply.status != 100:
-                    return reply
-            return None if send_body(self, body, framing) else self._read_head()
-        self.write(b"".join([head, *framed_pieces(body, framing)]) if framing.length else head)
-        return None
+            return None
+        if framing.length is not None and framing.length <= SMALL_BYTES and not expects_continue:
+            self.write(b"".join([head, *framed_pieces(body, framing)]))
+            return None
+        self.write(head)
+        if expects_continue and self.wait_for_input(CONTINUE_SECONDS):
+            reply = self._read_head(until_continue=True)
+            if reply.status != 100:
+                return reply
+        return None if send_body(self, body, framing) else self._read_head()
 
     def _read_head(self, until_continue: bool = False) -> ResponseHead:
         """The next reply head that is not interim; with `until_continue`, a 100 is given too."""
@@ -244,33 +255,26 @@ class HTTPClient(SimpleClient):
                 return head
         raise base.errors.LimitExceeded("interim replies", limits.interim_replies)
 
-    def _begin_reply(
-        self,
-        method: str,
-        head: ResponseHead,
-        names: frozenset[str],
-        fields: list[tuple[str, str]],
-        all_sent: bool,
-    ) -> HTTPResponse:
+    def _begin_reply(self, method: str, head: ResponseHead, asked_upgrade: bool) -> HTTPResponse:
         """The reply that has this head; its body comes from the connection as it is read."""
-        if head.status == 101 or (method == "CONNECT" and 200 <= head.status < 300):
-            if head.status == 101 and "upgrade" not in names:
+        status = head.status
+        if status == 101 or (method == "CONNECT" and 200 <= status < 300):
+            if status == 101 and not asked_upgrade:
                 raise base.errors.UnaskedUpgrade("the server switched protocols (101) unasked")
             self._state = after(self._state, Move.SWITCH)
             self.close_reason = CloseReason.SWITCHED
             return HTTPResponse(head, BodyReader(), None, CloseReason.SWITCHED)
         framing = response_framing(method, head)
-        reason = close_reason("connection" in names and _says_close(fields), head, framing)
-        if not all_sent:
-            reason = CloseReason.EARLY_REPLY
-        self.close_reason = reason
-        self._state = after(self._state, Move.GET_REPLY)
+        reason = self.close_reason
+        if reason is None:
+            reason = self.close_reason = close_reason(head, framing)
         if framing is NO_BODY:
             reader = BodyReader()
         elif type(framing) is Length and framing.count == len(self._buffer) - self._start:
             # The usual small reply came whole with its head: the connection is free at once.
             reader = BytesReader(self.read_some(framing.count)) if framing.count else BodyReader()
         else:
+            self._state = after(self._state, Move.GET_REPLY)
             reader = body_reader(framing, self)
             return HTTPResponse(head, reader, self, reason, framing is CHUNKED)
         response = HTTPResponse(head, reader, None, reason)
@@ -330,7 +334,7 @@ class HTTPSClient(HTTPClient):
             self.starttls(self.host, self.tls)
 
 
-def _says_close(fields: list[tuple[str, str]]) -> bool:
+def _says_close(fields: Sequence[Field]) -> bool:
     return any(
         name.lower() == "connection" and "close" in value.lower().replace(" ", "").split(",")
         for name, value in fields

@@ -14,7 +14,7 @@ from mini_http.codec.framing import content_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mini_http.connect.simple_client import SimpleClient
     from mini_http.exchange.request_body import RequestBody
@@ -31,26 +31,28 @@ class SentFraming:
 
     __slots__ = ("chunked", "fields", "length")
 
-    def __init__(self, fields: list[Field], chunked: bool, length: int | None) -> None:
+    def __init__(self, fields: tuple[Field, ...], chunked: bool, length: int | None) -> None:
         self.fields = fields
         self.chunked = chunked
         self.length = length
 
 
 def request_framing(
-    method: str, given: list[Field], names: frozenset[str], body: RequestBody
+    method: str, given: Sequence[Field], control: frozenset[str], body: RequestBody
 ) -> SentFraming:
     """How `body` is to be framed, from its length and the fields that the caller gave.
 
-    `names` are the names of these fields, lowered.
+    `control` are those of these fields' names, lowered, that bear on framing.
 
     A Content-Length that was given is kept, and the body must be as long; without one it is the
     body's own length, or the body is chunked (RFC 9112 section 6). Raises InvalidField for both
     Content-Length and Transfer-Encoding, for a Transfer-Encoding that is not chunked, and for a
     Content-Length that the body does not have.
     """
-    lengths = _values(given, "content-length") if "content-length" in names else []
-    codings = _values(given, "transfer-encoding") if "transfer-encoding" in names else []
+    if body.length == 0 and not control and not command(method).has_request_body:
+        return _NO_BODY_FRAMING
+    lengths = _values(given, "content-length") if "content-length" in control else []
+    codings = _values(given, "transfer-encoding") if "transfer-encoding" in control else []
     if lengths and codings:
         raise base.errors.InvalidField(
             "a request can't have both Content-Length and Transfer-Encoding"
@@ -60,7 +62,7 @@ def request_framing(
             raise base.errors.InvalidField(
                 f"Transfer-Encoding of a request must be chunked, not {', '.join(codings)}"
             )
-        return SentFraming([], True, None)
+        return SentFraming((), True, None)
     if lengths:
         try:
             length = content_length(lengths)
@@ -70,19 +72,19 @@ def request_framing(
             raise base.errors.InvalidField(
                 f"Content-Length is {length}, but the body has {body.length} bytes"
             )
-        return SentFraming([], False, length)
+        return SentFraming((), False, length)
     if body.length is None:
-        return SentFraming([("Transfer-Encoding", "chunked")], True, None)
-    if body.length or command(method).has_request_body:
-        return SentFraming([("Content-Length", str(body.length))], False, body.length)
-    return _NO_BODY_FRAMING
+        return SentFraming((("Transfer-Encoding", "chunked"),), True, None)
+    if body.length == 0 and not command(method).has_request_body:
+        return _NO_BODY_FRAMING
+    return SentFraming((("Content-Length", str(body.length)),), False, body.length)
 
 
-def _values(fields: list[Field], lowered_name: str) -> list[str]:
+def _values(fields: Sequence[Field], lowered_name: str) -> list[str]:
     return [value for name, value in fields if name.lower() == lowered_name]
 
 
-_NO_BODY_FRAMING = SentFraming([], False, 0)
+_NO_BODY_FRAMING = SentFraming((), False, 0)
 
 
 def send_body(client: SimpleClient, body: RequestBody, framing: SentFraming) -> bool:

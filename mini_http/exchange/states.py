@@ -59,6 +59,7 @@ MOVES: Mapping[State, Mapping[Move, State]] = {
     },
     State.SENDING: {
         Move.GET_REPLY: State.REPLYING,
+        Move.END_REPLY: State.IDLE,  # the body came whole with the head
         Move.SWITCH: State.SWITCHED,
         Move.CLOSE: State.CLOSED,
     },

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mini_http.base import errors
@@ -142,6 +142,7 @@ def test_without_a_clock_of_the_caller_time_is_monotonic():
 seconds = st.none() | st.floats(0.001, 1e6)
 
 
+@settings(deadline=None)
 @given(whole=seconds, first=seconds, second=seconds, passed=st.floats(0, 2e6))
 def test_no_phase_ever_outlives_any_deadline_it_was_made_from(whole, first, second, passed):
     clock = Clock()

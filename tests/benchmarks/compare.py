@@ -23,12 +23,13 @@ import re
 import ssl
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from clients import CLIENTS
-from rows import BIG_MEGABYTES, ROWS, Bench, Row
+from rows import BIG_MEGABYTES, ROWS, Bench, Row, one_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,9 +62,12 @@ def main() -> None:
         sys.exit("nginx is not installed (Debian: apt-get install nginx-light)")
     with tempfile.TemporaryDirectory() as directory:
         certificates = Certificates(Path(directory), trustme.CA())
-        with Nginx(certificates, access_log=False) as nginx:
+        with ExitStack() as stack:
+            with one_core():
+                near = stack.enter_context(Nginx(certificates, access_log=False))
+            nginx = stack.enter_context(Nginx(certificates, access_log=False))
             nginx.add_sparse_file("big", BIG_MEGABYTES << 20)
-            run(options, nginx, str(certificates.ca_file))
+            run(options, nginx, near, str(certificates.ca_file))
 
 
 def parse_options() -> argparse.Namespace:
@@ -97,9 +101,9 @@ def chosen(names: list[str]) -> Callable[[str], list[str]]:
     return parse
 
 
-def run(options: argparse.Namespace, nginx: Nginx, cafile: str) -> None:
+def run(options: argparse.Namespace, nginx: Nginx, near: Nginx, cafile: str) -> None:
     clients, missing = make_clients(options.clients, cafile)
-    bench = Bench(nginx, cafile, clients, options.quick)
+    bench = Bench(nginx, near, cafile, clients, options.quick)
     gc.collect()
     gc.freeze()  # what ten libraries have loaded must not slow down the one that is timed
     facts = machine_facts(nginx, clients)

@@ -374,7 +374,7 @@ def test_an_old_brotli_is_fed_small_pieces(monkeypatch):
     coded = brotli_compress(noise)
     old = OldBrotli()
     monkeypatch.setitem(sys.modules, "brotli", old)
-    assert decode(decoder("br"), coded, limit=100) == noise
+    assert decode(decoder_for("br", DEFAULT_LIMITS), coded, limit=100) == noise
     assert max(old.given) == 32
 
 
@@ -385,19 +385,19 @@ def test_bytes_after_the_end_that_an_old_brotli_was_not_given_are_refused(monkey
     monkeypatch.setitem(sys.modules, "brotli", old)
     assert old.given == []
     with pytest.raises(BadCoding, match="br coding"):
-        decode(decoder("br"), junk_in_the_next_piece)
+        decode(decoder_for("br", DEFAULT_LIMITS), junk_in_the_next_piece)
 
 
 def test_brotlicffi_serves_where_brotli_is_missing(monkeypatch, fresh_look_for_libraries):
     library = pytest.importorskip("brotlicffi")
     monkeypatch.setitem(sys.modules, "brotli", None)
     coded = library.compress(TEXT * 1000)
-    assert decode(decoder("br"), coded) == TEXT * 1000
-    assert decode(decoder("br"), *one_by_one(coded), limit=100) == TEXT * 1000
+    assert decode(decoder_for("br", DEFAULT_LIMITS), coded) == TEXT * 1000
+    assert decode(decoder_for("br", DEFAULT_LIMITS), *one_by_one(coded), limit=100) == TEXT * 1000
     with pytest.raises(BadCoding, match="ends before its br coding"):
-        decode(decoder("br"), coded[:-1])
+        decode(decoder_for("br", DEFAULT_LIMITS), coded[:-1])
     with pytest.raises(BadCoding, match="broken br coding"):
-        decode(decoder("br"), coded + b"x")
+        decode(decoder_for("br", DEFAULT_LIMITS), coded + b"x")
 
 
 # --- cut and broken
