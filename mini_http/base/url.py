@@ -72,7 +72,7 @@ _NAME = rf"[a-z0-9\-._~!$&'()*+,;=]{{1,{_LONGEST_HOST}}}+"
 # wants a bare "%" understood too, where it begins no escape
 _IPV6 = (
     r"\[([0-9A-Fa-f:.]++)"
-    rf"(?:%(?:25(?!\])|(?![0-9A-Fa-f]{{2}}))([{_UNRESERVED}]++))?+\](?::(.*+))?+"
+    rf"(?:%(?:25(?!\])|(?![0-9A-Fa-f]{{2}}))([{_UNRESERVED}]++))?\](?::(.*+))?+"
 )
 # port = *DIGIT
 _PORT = r"[0-9]*+"

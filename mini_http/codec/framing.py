@@ -79,8 +79,9 @@ def response_framing(method: str, head: ResponseHead) -> Framing:
     # 2. After a 2xx to CONNECT the connection is a tunnel.
     if method == "CONNECT" and status < 300:
         return NO_BODY
+    singles = headers.singles()
     # 3., 4. Transfer-Encoding overrides Content-Length; only "chunked", alone, can be undone.
-    if "transfer-encoding" in headers:
+    if "transfer-encoding" in (headers if singles is None else singles):
         codings = headers.get_all("transfer-encoding", [])
         if len(codings) != 1 or codings[0].lower() != "chunked":
             raise base.errors.BadFraming(
@@ -88,9 +89,10 @@ def response_framing(method: str, head: ResponseHead) -> Framing:
             )
         return CHUNKED
     # 5., 6. A valid Content-Length is the number of bytes.
-    lengths = headers.get_all("content-length")
-    if lengths is not None:
-        return Length(content_length(lengths))
+    if "content-length" in (headers if singles is None else singles):
+        if singles is not None:
+            return Length(content_length([singles["content-length"]]))
+        return Length(content_length(headers.get_all("content-length", [])))
     # 7. is about requests. 8. Otherwise the body ends with the connection.
     return UNTIL_CLOSE
 
@@ -121,9 +123,16 @@ def close_reason(head: ResponseHead, framing: Framing) -> CloseReason | None:
             return CloseReason.DOUBLE_FRAMING
         if head.version == 10:
             return CloseReason.OLD_CHUNKED
+    singles = headers.singles()
+    if singles is not None and head.version == 11 and singles.get("connection") in _PERSISTS:
+        return None
     options = headers.tokens("connection")
     if "close" in options:
         return CloseReason.REPLY_SAID_CLOSE
     if head.version == 10 and "keep-alive" not in options:
         return CloseReason.OLD_VERSION
     return None
+
+
+_PERSISTS = (None, "keep-alive")
+"""What nearly all replies say of the connection; None: nothing."""

@@ -10,7 +10,7 @@ import io
 
 from mini_http import base
 from mini_http.base.limits import DEFAULT_LIMITS
-from mini_http.exchange.body import BodyReader, DecodingReader, FailedReader
+from mini_http.exchange.body import BodyReader, BytesReader, DecodingReader, FailedReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,10 @@ class HTTPResponse(io.BufferedIOBase):
         if self.closed:
             self._raise_closed()
         if size is None or size < 0:
-            rest = self._take(self._reader.read_all)
+            reader = self._reader
+            if type(reader) is BytesReader and not self._ahead:
+                return reader.read_all()
+            rest = self._take(reader.read_all)
             if self._ahead:
                 rest, self._ahead = self._ahead + rest, b""
             return rest
@@ -284,7 +287,8 @@ class HTTPResponse(io.BufferedIOBase):
 
     def __del__(self) -> None:
         # Waiting for the rest of a body is not for a finalizer, so the connection is closed.
-        self._fail(None)
+        if self._client is not None:
+            self._fail(None)
 
     def __repr__(self) -> str:
         return f"<HTTPResponse {self.status} {self.reason!r} of {self.url or '?'}>"
@@ -298,9 +302,9 @@ class HTTPResponse(io.BufferedIOBase):
         coding that is not known, or whose library is missing, leaves all as it is. To be called
         before anything is read. Raises LimitExceeded for too many codings.
         """
-        coding = self.headers.combined("content-encoding")
-        if coding is None or self._reader.ended:
+        if "content-encoding" not in self.headers or self._reader.ended:
             return
+        coding = self.headers.combined("content-encoding") or ""
         from mini_http.codec.content_coding import decoder_for
 
         decoder = decoder_for(coding, limits)

@@ -14,7 +14,6 @@ closed when it comes back: two processes never read from one connection.
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from threading import RLock
 from time import monotonic
 from weakref import WeakSet
@@ -54,6 +53,9 @@ class PooledClient(HTTPClient):
 class Pool:
     """Kept-alive connections by route. `clock` gives monotonic seconds; tests pass their own."""
 
+    client_class: type[PooledClient] = PooledClient
+    """What its connections are. A subclass of PooledClient can watch what goes over them."""
+
     def __init__(
         self,
         policy: PoolPolicy = DEFAULT_POLICY,
@@ -75,7 +77,7 @@ class Pool:
         # connection back, while this thread holds the lock.
         self._lock = RLock()
         self._idle: dict[Route, list[PooledClient]] = {}
-        self._by_age: OrderedDict[PooledClient, None] = OrderedDict()  # longest idle first
+        self._by_age: dict[PooledClient, None] = {}  # longest idle first
 
     # --- one request
 
@@ -144,7 +146,7 @@ class Pool:
             stream = dial_unix(route.host, phase)
         else:
             stream = dial(route.host, route.port, phase, route.options or DEFAULT_OPTIONS)
-        client = PooledClient.over(stream, timeout=timeout.connect, limits=self.limits)
+        client = self.client_class.over(stream, timeout=timeout.connect, limits=self.limits)
         client.route = route
         client.on_free = self.release
         client.pool_generation = self._generation
@@ -187,7 +189,8 @@ class Pool:
             self.close_idle(policy.idle_seconds)
 
     def _forget_oldest(self) -> PooledClient:
-        oldest, _ = self._by_age.popitem(last=False)
+        oldest = next(iter(self._by_age))
+        del self._by_age[oldest]
         idle = self._idle[oldest.route]
         idle.remove(oldest)
         if not idle:

@@ -5,6 +5,8 @@ A Request is changed by handlers on its way; the values below it (URL, Route) ar
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mini_http.base.url import URL
 
 TYPE_CHECKING = False
@@ -46,10 +48,10 @@ class Request:
         unverifiable: bool = False,
         method: str | None = None,
     ) -> None:
+        self._full_url, self.url = _parsed(url)
         self.headers: dict[str, str] = {}
         self.unredirected_hdrs: dict[str, str] = {}
         self._spelling: dict[str, str] = {}
-        self.full_url = url
         self._data = data
         for name, value in headers.items():
             self.add_header(name, value)
@@ -68,8 +70,7 @@ class Request:
 
     @full_url.setter
     def full_url(self, url: str) -> None:
-        self._full_url = _unwrapped(url)
-        self.url = URL.parse(self._full_url)
+        self._full_url, self.url = _parsed(url)
         self._type = self._host = self._selector = None
 
     @full_url.deleter
@@ -179,10 +180,13 @@ class Request:
     def fields(self) -> list[tuple[str, str]]:
         """All fields as they are sent: Host first, then in the order they were set."""
         spelling = self._spelling
-        fields = self.unredirected_hdrs | self.headers
-        host = fields.pop("Host", None)
-        sent = [(spelling.get(name, name), value) for name, value in fields.items()]
-        sent.insert(0, ("Host", host or self.url.authority))
+        fields = self.unredirected_hdrs
+        if self.headers:
+            fields = fields | self.headers
+        sent = [("Host", fields.get("Host") or self.url.authority)]
+        sent += [
+            (spelling.get(name, name), value) for name, value in fields.items() if name != "Host"
+        ]
         return sent
 
     def mark_secret(self, *names: str) -> None:
@@ -216,9 +220,12 @@ class Request:
         return f"<Request {self.get_method()} {self.url!r}>"
 
 
-def _unwrapped(url: str) -> str:
-    """`url` without the blanks, and the `<URL:...>`, that texts put around one."""
+@lru_cache(maxsize=512)
+def _parsed(url: str) -> tuple[str, URL]:
+    """`url` without the blanks, and the `<URL:...>`, that texts put around one; and its parts."""
     url = str(url).strip()
     if url[:1] == "<" and url[-1:] == ">":
         url = url[1:-1].strip()
-    return url[4:].strip() if url[:4] == "URL:" else url
+    if url[:4] == "URL:":
+        url = url[4:].strip()
+    return url, URL.parse(url)

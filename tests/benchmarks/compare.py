@@ -134,7 +134,7 @@ def make_clients(wanted: list[str] | None, cafile: str) -> tuple[dict[str, Clien
             continue
         try:
             clients[kind.name] = kind(cafile)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # not installed, or not finished
             missing.append(f"left out: {kind.name}: {error}")
     return clients, missing
 
@@ -148,7 +148,7 @@ def machine_facts(nginx: Nginx, clients: dict[str, Client]) -> list[str]:
     return [
         f"{os.cpu_count()} cores, {processor}; {platform.system()} {platform.release()}",
         f"{platform.python_implementation()} {platform.python_version()}, {ssl.OPENSSL_VERSION}",
-        f"nginx {nginx.version}, one worker",
+        f"nginx {nginx.version}, one worker; for small requests on the client's core",
         ", ".join(versions),
     ]
 

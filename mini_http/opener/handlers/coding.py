@@ -26,12 +26,12 @@ class ContentCodingHandler(BaseHandler):
 
     def http_request(self, request: Request) -> Request:
         """Adds Accept-Encoding where the caller left it to us."""
-        request.decode_content = not (
-            request.has_header("Accept-encoding")
-            or request.has_header("Range")
-            or request.get_method() == "HEAD"
-        )
-        if request.decode_content:
+        given, own = request.headers, request.unredirected_hdrs
+        for name in ("Accept-encoding", "Range"):
+            if name in given or name in own:
+                return request
+        if request.get_method() != "HEAD":
+            request.decode_content = True
             request.add_unredirected_header("Accept-Encoding", accept_encoding())
         return request
 

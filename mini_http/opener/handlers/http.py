@@ -39,8 +39,10 @@ class AbstractHTTPHandler(BaseHandler):
         """Adds the opener's own fields, and the type of a body, where the request has none."""
         if request.data is not None and not request.has_header("Content-type"):
             request.add_unredirected_header("Content-Type", FORM_TYPE)
+        given, own = request.headers, request.unredirected_hdrs
         for name, value in self.parent.addheaders:
-            if not request.has_header(name.capitalize()):
+            key = name.capitalize()
+            if key not in given and key not in own:
                 request.add_unredirected_header(name, value)
         return request
 
@@ -66,7 +68,8 @@ class AbstractHTTPHandler(BaseHandler):
         )
         response.url = request.full_url
         response.msg = response.reason  # type: ignore[assignment]  # as urllib has it; http.client has the headers there
-        response.history = request.history
+        if request.history:
+            response.history = request.history
         return response
 
     def _route(self, request: Request) -> Route:
