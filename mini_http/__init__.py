@@ -14,7 +14,7 @@ when they are first used, so that `import mini_http` costs next to nothing.
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
+from mini_http.base.version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

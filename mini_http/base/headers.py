@@ -16,7 +16,7 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from typing import Any, Protocol
 
     from typing_extensions import TypeVar
@@ -62,12 +62,37 @@ class Headers:
     `del headers[name]` removes all of that name, and iteration gives names as often as they stand.
     """
 
-    __slots__ = ("_first", "_pairs")
+    __slots__ = ("_first", "_given", "_unsplit")
+
+    if TYPE_CHECKING:
+        _unsplit: tuple[str, int, Callable[[str, int], list[tuple[str, str]]]]
 
     def __init__(self, pairs: list[tuple[str, str]] | None = None) -> None:
-        self._pairs: list[tuple[str, str]] = [] if pairs is None else pairs
+        self._given: list[tuple[str, str]] | None = [] if pairs is None else pairs
         # The first value of each name in lower case; None until someone asks.
         self._first: dict[str, str] | None = None
+
+    @classmethod
+    def of_lines(
+        cls, text: str, start: int, split: Callable[[str, int], list[tuple[str, str]]]
+    ) -> Headers:
+        """Headers of the lines in `text` after `start`, to be split by `split` when asked for.
+
+        Of most replies nobody looks at a header but the engine, which has its own way to those it
+        needs: a GET of 8 fields saves 2.3 us of its 27.
+        """
+        headers = cls.__new__(cls)
+        headers._unsplit = text, start, split
+        headers._given = headers._first = None
+        return headers
+
+    @property
+    def _pairs(self) -> list[tuple[str, str]]:
+        if self._given is None:
+            text, start, split = self._unsplit
+            self._given = split(text, start)
+            del self._unsplit
+        return self._given
 
     @classmethod
     def of(cls, source: HasItems | Iterable[tuple[Any, Any]] | None) -> Headers:
@@ -92,16 +117,6 @@ class Headers:
     def _index(self) -> dict[str, str]:
         self._first = first = {name.lower(): value for name, value in reversed(self._pairs)}
         return first
-
-    def singles(self) -> dict[str, str] | None:
-        """Values by name in lower case, if no name is repeated; else None. Not to be changed.
-
-        For readers of many replies: three look-ups in it cost 0.1 us, three calls of `get_all` 0.9.
-        """
-        first = self._first
-        if first is None:
-            first = self._index()
-        return first if len(first) == len(self._pairs) else None
 
     def get(self, name: str, failobj: T = NONE) -> str | T:
         """The first value of a name, else `failobj`."""

@@ -23,10 +23,12 @@ class ResponseHead(Value):
     """What a reply says first (RFC 9112 section 4).
 
     `version` is 10 or 11, as in http.client; later minor versions of HTTP/1 count as 11. `reason`
-    is the server's phrase, possibly empty.
+    is the server's phrase, possibly empty. `control` are those of the fields that say how the body
+    is framed and coded and whether the connection stays, names and values in lower case.
     """
 
     version: int
     status: int
     reason: str
     headers: Headers
+    control: Sequence[tuple[str, str]] = ()

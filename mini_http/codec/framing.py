@@ -72,27 +72,30 @@ class CloseReason(Enum):
 
 def response_framing(method: str, head: ResponseHead) -> Framing:
     """How the body of a reply to `method` is delimited. Raises BadFraming if that can't be told."""
-    status, headers = head.status, head.headers
+    status = head.status
     # 1. Replies to HEAD, and 1xx, 204 and 304, end with the head.
     if method == "HEAD" or status < 200 or status in (204, 304):
         return NO_BODY
     # 2. After a 2xx to CONNECT the connection is a tunnel.
     if method == "CONNECT" and status < 300:
         return NO_BODY
-    singles = headers.singles()
+    lengths = []
+    codings = []
+    for name, value in head.control:
+        if name == "content-length":
+            lengths.append(value)
+        elif name == "transfer-encoding":
+            codings.append(value)
     # 3., 4. Transfer-Encoding overrides Content-Length; only "chunked", alone, can be undone.
-    if "transfer-encoding" in (headers if singles is None else singles):
-        codings = headers.get_all("transfer-encoding", [])
-        if len(codings) != 1 or codings[0].lower() != "chunked":
+    if codings:
+        if codings != ["chunked"]:
             raise base.errors.BadFraming(
                 f"Transfer-Encoding: {', '.join(codings)} is not chunked alone"
             )
         return CHUNKED
     # 5., 6. A valid Content-Length is the number of bytes.
-    if "content-length" in (headers if singles is None else singles):
-        if singles is not None:
-            return Length(content_length([singles["content-length"]]))
-        return Length(content_length(headers.get_all("content-length", [])))
+    if lengths:
+        return Length(content_length(lengths))
     # 7. is about requests. 8. Otherwise the body ends with the connection.
     return UNTIL_CLOSE
 
@@ -115,24 +118,23 @@ def content_length(values: list[str]) -> int:
 
 def close_reason(head: ResponseHead, framing: Framing) -> CloseReason | None:
     """Why the connection closes after this reply, None if it persists (RFC 9112 section 9.3)."""
-    headers = head.headers
     if framing is UNTIL_CLOSE:
         return CloseReason.BODY_UNTIL_CLOSE
-    if framing is CHUNKED:
-        if "content-length" in headers:
+    keeps_alive = False
+    for name, value in head.control:
+        if name == "connection":
+            if value == "keep-alive":
+                keeps_alive = True
+                continue
+            options = [option.strip(" \t") for option in value.split(",")]
+            if "close" in options:
+                return CloseReason.REPLY_SAID_CLOSE
+            keeps_alive = keeps_alive or "keep-alive" in options
+        elif name == "content-length" and framing is CHUNKED:
             return CloseReason.DOUBLE_FRAMING
-        if head.version == 10:
+    if head.version == 10:
+        if framing is CHUNKED:
             return CloseReason.OLD_CHUNKED
-    singles = headers.singles()
-    if singles is not None and head.version == 11 and singles.get("connection") in _PERSISTS:
-        return None
-    options = headers.tokens("connection")
-    if "close" in options:
-        return CloseReason.REPLY_SAID_CLOSE
-    if head.version == 10 and "keep-alive" not in options:
-        return CloseReason.OLD_VERSION
+        if not keeps_alive:
+            return CloseReason.OLD_VERSION
     return None
-
-
-_PERSISTS = (None, "keep-alive")
-"""What nearly all replies say of the connection; None: nothing."""

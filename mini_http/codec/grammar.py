@@ -24,8 +24,17 @@ FIELD_VALUE = re.compile(rf"{FIELD_CHARACTER}*+")
 STATUS_LINE = re.compile(rf"HTTP/1\.([0-9]) ([1-9][0-9][0-9])(?: ({FIELD_CHARACTER}*+))?+")
 """status-line (RFC 9112 section 4). The reason phrase, and the space before it, may be missing."""
 
-FIELD_LINE = re.compile(rf"\n({TOKEN_CHARACTER}++):[ \t]*+({FIELD_CHARACTER}*+)\r(?=\n)")
-"""field-line (RFC 9112 section 5) between the line feed before it and its own."""
+FIELD_LINE = re.compile(rf"\n({TOKEN_CHARACTER}++):[ \t]*+({FIELD_CHARACTER}*+)")
+"""field-line (RFC 9112 section 5) after the line feed before it."""
+
+FIELD_LINES = re.compile(rf"(?:{TOKEN_CHARACTER}++:{FIELD_CHARACTER}*+(?<![ \t])\r\n)*+\r\n")
+"""All the field lines of a head, none with blanks at its end, and the empty line after them."""
+
+CONTROL_OF_REPLY = ("connection", "content-encoding", "content-length", "transfer-encoding")
+"""The fields of a reply that say how its body is framed and coded, and of the connection."""
+
+CONTROL_LINE = re.compile(rf"\n({'|'.join(CONTROL_OF_REPLY)}):[ \t]*+([^\r]*+)")
+"""One of these, in a head that is known to be legal and was put in lower case."""
 
 REQUEST_LINE = re.compile(rf"{TOKEN_CHARACTER}++ {TARGET_CHARACTER}++ HTTP/1\.1\r\n")
 """request-line (RFC 9112 section 3)."""
@@ -39,5 +48,7 @@ CONTENT_LENGTH = re.compile(r"[0-9]{1,19}")
 CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,16}+)(?:[ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?+\r\n")
 """chunk-size and chunk-ext (RFC 9112 section 7.1), the size bounded to 64 bits."""
 
-CHUNK_HEAD_BEGUN = re.compile(rb"[0-9A-Fa-f]{1,16}+(?:[ \t]*+(?:;[\t\x20-\x7e\x80-\xff]*+)?+)\r?")
+CHUNK_HEAD_BEGUN = re.compile(
+    rb"[0-9A-Fa-f]{1,16}+(?:[ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?+(?:\r|[ \t]*+)"
+)
 """What a chunk's first line may look like while its end has not come."""

@@ -19,7 +19,10 @@ from mini_http.base.heads import ResponseHead
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.value import Value
 from mini_http.codec.grammar import (
+    CONTROL_LINE,
+    CONTROL_OF_REPLY,
     FIELD_LINE,
+    FIELD_LINES,
     FIELD_VALUE,
     REQUEST_LINE,
     STATUS_LINE,
@@ -44,7 +47,7 @@ def write_request_head(method: str, target: str, fields: Iterable[Field]) -> byt
     Raises InvalidField for a method or name that is no token, a target with a byte that is not
     visible ASCII, and a value with a control character or one beyond ISO 8859-1.
     """
-    line = f"{method} {target} HTTP/1.1\r\n"
+    line = " ".join((method, target, "HTTP/1.1\r\n"))  # raises TypeError for what is no str
     if REQUEST_LINE.fullmatch(line) is None:
         if TOKEN.fullmatch(method) is None:
             raise base.errors.InvalidField(
@@ -95,17 +98,13 @@ def _check_field(name: str, value: str) -> None:
             f"Invalid header value for {name}: {value!r} is not a string"
         )
     if FIELD_VALUE.fullmatch(value) is None:
-        raise base.errors.InvalidField(
-            f"Invalid header value for {name}: {value!r} has a control character"
+        fault = (
+            "has a control character"
+            if max(value) <= "\xff"
+            else "has a character beyond ISO 8859-1; encode it as the field's definition says"
+            " (often percent-encoded UTF-8)"
         )
-    if not value.isascii():
-        try:
-            value.encode("latin-1")
-        except UnicodeEncodeError:
-            raise base.errors.InvalidField(
-                f"Invalid header value for {name}: {value!r} has a character beyond ISO 8859-1;"
-                " encode it as the field's definition says (often percent-encoded UTF-8)"
-            ) from None
+        raise base.errors.InvalidField(f"Invalid header value for {name}: {value!r} {fault}")
 
 
 # --- reading
@@ -117,13 +116,32 @@ def read_response_head(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Respons
     line_end = text.find("\r\n")
     if 0 < line_end <= _LONGEST_CACHED_LINE and len(text) <= limits.line_bytes:
         status_line = _read_status_line(text[:line_end])
-        fields: Fields = FIELD_LINE.findall(text, line_end)
-        # Each match is one line, and the head has two more: so every line matched.
-        if status_line is not None and len(fields) == text.count("\n") - 2 <= limits.fields:
-            if " \r" in text or "\t\r" in text:
-                fields = [(name, value.rstrip(" \t")) for name, value in fields]
-            return ResponseHead(*status_line, Headers(fields))
+        if (
+            status_line is not None
+            and FIELD_LINES.fullmatch(text, line_end + 2) is not None
+            and text.count("\n") - 2 <= limits.fields
+        ):
+            version, status, reason = status_line
+            return ResponseHead(
+                version,
+                status,
+                reason,
+                Headers.of_lines(text, line_end, split_field_lines),
+                CONTROL_LINE.findall(text.lower(), line_end),
+            )
     return read_response_head_by_lines(text, limits)
+
+
+def split_field_lines(text: str, start: int) -> Fields:
+    """The fields in the lines after `start`, the end of the line before; all of them are legal."""
+    fields: Fields = FIELD_LINE.findall(text, start)
+    return fields
+
+
+def control_fields(fields: Fields) -> Fields:
+    """Those of the fields that ResponseHead keeps as `control`."""
+    lowered = [(name.lower(), value.lower()) for name, value in fields]
+    return [field for field in lowered if field[0] in CONTROL_OF_REPLY]
 
 
 _LONGEST_CACHED_LINE = 80
@@ -148,7 +166,7 @@ def read_response_head_by_lines(text: str, limits: Limits) -> ResponseHead:
     if status_line is None:
         raise base.errors.BadStatusLine(f"no HTTP/1 status line: {_shown(first)}", first)
     fields = _fields(lines, "reply head", 2, limits.fields)
-    return ResponseHead(*status_line, Headers(fields))
+    return ResponseHead(*status_line, Headers(fields), control_fields(fields))
 
 
 def read_trailers(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Headers:
@@ -173,32 +191,30 @@ def _lines(text: str, part: str, limits: Limits) -> list[str]:
 
 def _fields(lines: list[str], part: str, first_number: int, most: int) -> Fields:
     """The fields of these lines, folded ones joined with one space (RFC 9112 section 5.2)."""
-    fields: Fields = []
+    found: list[tuple[str, list[str]]] = []  # the value in pieces, one of each of its lines
     for number, line in enumerate(lines, first_number):
-        if line[:1] in (" ", "\t"):
-            if not fields:
-                raise base.errors.BadField(
-                    f"line {number} of the {part} continues a field, but none came before:"
-                    f" {_shown(line)}"
-                )
-            name, value = fields.pop()
-            folded = line.strip(" \t")
-            line = f"{name}:{value} {folded}" if value and folded else f"{name}:{value}{folded}"
-        name, colon, value = line.partition(":")
+        is_folded = line[:1] in (" ", "\t")
+        name, colon, value = ("", "", line) if is_folded else line.partition(":")
         value = value.strip(" \t")
-        if not colon:
+        if is_folded and not found:
+            fault = "continues a field, but none came before"
+        elif not is_folded and not colon:
             fault = "has no colon"
-        elif TOKEN.fullmatch(name) is None:
+        elif not is_folded and TOKEN.fullmatch(name) is None:
             fault = "has a field name that is no token"
         elif FIELD_VALUE.fullmatch(value) is None:
             fault = "has a control character in its value"
         else:
-            fields.append((name, value))
+            if not is_folded:
+                found.append((name, []))
+            if value:
+                found[-1][1].append(value)
             continue
         raise base.errors.BadField(f"line {number} of the {part} {fault}: {_shown(line)}")
-    if len(fields) > most:
-        raise base.errors.LimitExceeded("headers", most, len(fields))
-    return fields
+    if len(found) > most:
+        what = "headers" if part == "reply head" else "trailers"
+        raise base.errors.LimitExceeded(what, most, len(found))
+    return [(name, " ".join(pieces)) for name, pieces in found]
 
 
 def _shown(line: str) -> str:

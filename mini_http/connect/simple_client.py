@@ -12,6 +12,7 @@ the connection is closed.
 from __future__ import annotations
 
 import re
+from errno import ETIMEDOUT
 from os import getpid
 from time import monotonic
 
@@ -37,7 +38,7 @@ RECEIVE_BYTES = 64 * 1024
 
 LINE_END = re.compile(rb"\n")
 _DELIMITER_REACH = 16
-"""No delimiter is longer: so far back a search starts again when more bytes have come."""
+"""What a pattern may match at most: so far back a search starts again when more bytes have come."""
 _NOT_ARMED = -1.0
 """The stream's wait is not known: no wait that anyone asks for equals it."""
 
@@ -115,12 +116,12 @@ class SimpleClient:
     def readline(self, limit: int | None = None) -> bytes:
         """The next line, without its line end (CRLF or LF), within `timeout` as a whole.
 
-        Raises LimitExceeded for a line longer than `limit` (that of `limits` if None),
-        RemoteDisconnected when the connection ended before the line, IncompleteRead when it ended
-        within. To read lines up to the end of the connection, iterate over the client.
+        Raises LimitExceeded for a line of more than `limit` bytes with its end (None: the limit of
+        `limits`), RemoteDisconnected when the connection ended before the line, IncompleteRead when
+        it ended within. To read lines up to the end of the connection, iterate over the client.
         """
         limit = self.limits.line_bytes if limit is None else limit
-        line = self.read_until(LINE_END, limit + 2, "bytes in a line")
+        line = self.read_until(LINE_END, limit, "bytes in a line")
         return line[:-2] if line.endswith(b"\r\n") else line[:-1]
 
     def read_until(
@@ -137,16 +138,17 @@ class SimpleClient:
         LimitExceeded what was counted.
         """
         pattern = re.compile(re.escape(delimiter)) if isinstance(delimiter, bytes) else delimiter
-        if expires is None and self.timeout is not None:
-            expires = monotonic() + self.timeout
+        until = expires
+        if until is None and self.timeout is not None:
+            until = monotonic() + self.timeout
         start, data = self._start, self._buffer
         if start == len(data):
-            start, data = 0, self._receive(RECEIVE_BYTES)
+            start, data = 0, self._receive(RECEIVE_BYTES, expires)
         match = pattern.search(data, start)
         if match is not None:
             end = match.end()
         else:
-            data, end = self._gather_until(pattern, data[start:], limit, what, expires)
+            data, end = self._gather_until(pattern, data[start:], limit, what, until)
             start = 0
         if end - start > limit:
             self.close()
@@ -167,6 +169,7 @@ class SimpleClient:
     ) -> tuple[bytes, int]:
         """Receives until `pattern` matches: all that came with `begun`, and where it ends."""
         gathered = bytearray(begun)
+        reach = max(_DELIMITER_REACH, len(pattern.pattern))
         # An empty receive has already told that the connection ended.
         piece = begun
         try:
@@ -176,7 +179,7 @@ class SimpleClient:
                     raise base.errors.LimitExceeded(what, limit, len(gathered))
                 self._arm(expires)
                 piece = self._receive_from(RECEIVE_BYTES)
-                searched = max(0, len(gathered) - _DELIMITER_REACH)
+                searched = max(0, len(gathered) - reach)
                 gathered += piece
                 match = pattern.search(gathered, searched)
                 if match is not None:
@@ -222,10 +225,10 @@ class SimpleClient:
         except OSError as error:
             self._failed(error, "read")
 
-    def _receive(self, limit: int) -> bytes:
+    def _receive(self, limit: int, expires: float | None = None) -> bytes:
         """One wait for bytes that have to come from the stream."""
-        if self._armed != self.timeout or self.deadline is not None:
-            self._arm()
+        if self._armed != self.timeout or self.deadline is not None or expires is not None:
+            self._arm(expires)
         try:
             return self._receive_from(limit)
         except OSError as error:
@@ -238,12 +241,16 @@ class SimpleClient:
         """
         pieces: list[bytes] = []
         left = size
-        while left:
-            piece = self.read_some(RECEIVE_BYTES if left < 0 else min(left, RECEIVE_BYTES))
-            if not piece:
-                break
-            pieces.append(piece)
-            left -= len(piece) if left > 0 else 0
+        try:
+            while left:
+                piece = self.read_some(RECEIVE_BYTES if left < 0 else min(left, RECEIVE_BYTES))
+                if not piece:
+                    break
+                pieces.append(piece)
+                left -= len(piece) if left > 0 else 0
+        except base.errors.TimedOut:
+            self.unread(b"".join(pieces))
+            raise
         data = b"".join(pieces)
         if left > 0:
             self.close()
@@ -256,6 +263,8 @@ class SimpleClient:
             try:
                 yield self.readline()
             except base.errors.IncompleteRead as cut:
+                if cut.__cause__ is not None:
+                    raise  # it broke, so who knows what was to come
                 yield cut.partial
 
     def at_end(self) -> bool:
@@ -280,18 +289,20 @@ class SimpleClient:
         """
         if self._start < len(self._buffer):
             return True
+        stream = self._stream
+        if stream is None:
+            self._raise_closed()
         if self._probe is None:
             from mini_http.connect.streams import input_probe
 
-            self._probe = input_probe(self._ready())
-        if hasattr(self._stream, "pending"):
-            return self._tls_has_input(self._probe)
+            self._probe = input_probe(stream)
+        if hasattr(stream, "pending"):
+            return self._tls_has_input(stream, self._probe)
         return self._probe(0)
 
-    def _tls_has_input(self, probe: Callable[[float], bool]) -> bool:
+    def _tls_has_input(self, stream: Stream, probe: Callable[[float], bool]) -> bool:
         from mini_http.connect.streams import is_tls_waiting
 
-        stream = self._ready()
         if not stream.pending() and not probe(0):  # type: ignore[attr-defined]
             return False
         self._armed = _NOT_ARMED
@@ -307,9 +318,8 @@ class SimpleClient:
         until = monotonic() + seconds
         while not self.has_input():
             left = until - monotonic()
-            if left <= 0 or self._probe is None:
+            if left <= 0 or self._probe is None or not self._probe(left):
                 return False
-            self._probe(left)
         return True
 
     # --- writing
@@ -340,6 +350,11 @@ class SimpleClient:
         """
         from mini_http.connect.streams import try_send, wait_to_send
 
+        if self.buffered():
+            return False
+        if self.fileno() < 0:  # there is no telling whether anything comes in
+            self.write(data)
+            return True
         while data:
             stream = self._ready()
             has_input, takes_output = wait_to_send(stream, self._armed)
@@ -380,7 +395,7 @@ class SimpleClient:
 
     def fileno(self) -> int:
         """The connection's descriptor. Raises StateError when there is none."""
-        return self._ready().fileno()
+        return self._opened().fileno()
 
     def close(self) -> None:
         """Closes the connection and drops what was unread. Closing again does nothing."""
@@ -393,7 +408,7 @@ class SimpleClient:
         """Hands over the stream, with no timeout set; the client is closed, the stream is not."""
         from mini_http.connect.streams import set_wait
 
-        stream = self._ready()
+        stream = self._opened()
         self._forget_stream()
         set_wait(stream, None)
         return stream
@@ -411,13 +426,18 @@ class SimpleClient:
 
     # --- from here on private: waiting, and what went wrong
 
-    def _ready(self) -> Stream:
-        """The open stream, set to wait as long as it may now. Raises StateError if closed."""
+    def _opened(self) -> Stream:
+        """The open stream. Raises StateError if closed."""
         if self._stream is None:
             self._raise_closed()
+        return self._stream
+
+    def _ready(self) -> Stream:
+        """The open stream, set to wait as long as it may now. Raises StateError if closed."""
+        stream = self._opened()
         if self._armed != self.timeout or self.deadline is not None:
             self._arm()
-        return self._stream
+        return stream
 
     def _raise_closed(self, size: int = 0) -> NoReturn:
         raise base.errors.StateError(f"{type(self).__name__} is closed")
@@ -426,11 +446,10 @@ class SimpleClient:
         """Sets the next wait: `timeout`, but not past `expires` nor the deadline."""
         from mini_http.connect.streams import set_wait
 
-        if self._stream is None:
-            self._raise_closed()
+        stream = self._opened()
         wait = self._wait_left(expires)
         if wait != self._armed:
-            set_wait(self._stream, wait)
+            set_wait(stream, wait)
             self._armed = wait
 
     def _wait_left(self, expires: float | None) -> float | None:
@@ -453,7 +472,8 @@ class SimpleClient:
         self._armed = _NOT_ARMED
         if isinstance(error, base.errors.MiniHTTPError):
             raise error
-        if isinstance(error, (BlockingIOError, TimeoutError)):
+        # The system's own ETIMEDOUT means that it gave the connection up.
+        if isinstance(error, (BlockingIOError, TimeoutError)) and error.errno != ETIMEDOUT:
             if self.deadline is not None and self.deadline.remaining() == 0:
                 raise base.errors.TotalTimedOut from error
             if doing == "read":

@@ -236,7 +236,8 @@ class HTTPClient(SimpleClient):
     def _read_head(self, until_continue: bool = False) -> ResponseHead:
         """The next reply head that is not interim; with `until_continue`, a 100 is given too."""
         limits = self.limits
-        expires = None if self.timeout is None else monotonic() + self.timeout
+        began = monotonic()
+        expires = None  # for the first head, which is nearly always the only one: `timeout`
         for _ in range(limits.interim_replies + 1):
             try:
                 block = self.read_until(
@@ -249,6 +250,8 @@ class HTTPClient(SimpleClient):
             head = read_response_head(block, limits)
             if head.status >= 200 or head.status == 101:
                 return head
+            if self.timeout is not None:
+                expires = began + self.timeout
             if self.on_interim is not None:
                 self.on_interim(head)
             if head.status == 100 and until_continue:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Taken = TypeVar("Taken")
 
 PIECE_BYTES = 64 * 1024
+_CODING = "content-encoding"
 
 
 class HTTPResponse(io.BufferedIOBase):
@@ -55,6 +56,7 @@ class HTTPResponse(io.BufferedIOBase):
         close_reason: CloseReason | None = None,
         chunked: bool = False,
     ) -> None:
+        self._head = head
         self.version = head.version
         self.status = self.code = head.status
         self.reason = head.reason
@@ -302,9 +304,9 @@ class HTTPResponse(io.BufferedIOBase):
         coding that is not known, or whose library is missing, leaves all as it is. To be called
         before anything is read. Raises LimitExceeded for too many codings.
         """
-        if "content-encoding" not in self.headers or self._reader.ended:
+        coding = ", ".join([value for name, value in self._head.control if name == _CODING])
+        if not coding or self._reader.ended:
             return
-        coding = self.headers.combined("content-encoding") or ""
         from mini_http.codec.content_coding import decoder_for
 
         decoder = decoder_for(coding, limits)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 
+from mini_http.base.version import __version__
 from mini_http.opener.request import Request
 
 TYPE_CHECKING = False
@@ -32,8 +33,6 @@ class OpenerDirector:
     """
 
     def __init__(self) -> None:
-        from mini_http import __version__
-
         self.addheaders: list[tuple[str, str]] = [("User-agent", f"mini_http/{__version__}")]
         self.handlers: list[Any] = []
         # By scheme, and for errors by kind and code: the handlers that have the hook.

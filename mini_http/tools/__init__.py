@@ -1,1 +1,1 @@
-"""TODO"""
+"""What stands on top: the command line and its parts, and the demo."""

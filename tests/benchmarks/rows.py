@@ -92,30 +92,24 @@ class Bench:
                     attempt(name, lambda name=name: figures[name].append(runs[name]()))
         return figures
 
-    def batches(
-        self, url: str, size: int, *, fresh: bool = False, rounds: int = 15
-    ) -> dict[str, list[float]]:
-        """Microseconds a request, over batches of `size` requests."""
+    def batches(self, url: str, size: int, *, fresh: bool = False) -> dict[str, list[float]]:
+        """Microseconds a request, over batches of `size`, with the server on the client's core."""
         count = max(1, size // 5) if self.quick else size
 
         def prepare(client: Client) -> Run:
             return per_request(client.batch(url, fresh=fresh), count, count)
 
-        return self.in_turn(prepare, rounds)
-
-    def near_batches(self, url: str, size: int, *, fresh: bool = False) -> dict[str, list[float]]:
-        """The same, with the server on the client's core."""
         with one_core():
-            return self.batches(url, size, fresh=fresh)
+            return self.in_turn(prepare, 15)
 
-    def threads(self, url: str, size: int, *, rounds: int = 9) -> dict[str, list[float]]:
+    def threads(self, url: str, size: int) -> dict[str, list[float]]:
         """Microseconds a request, by the clock, while `THREADS` threads make `size` each."""
         count = max(1, size // 5) if self.quick else size
 
         def prepare(client: Client) -> Run:
             return per_request(client.together(url, THREADS), count, count * THREADS)
 
-        return self.in_turn(prepare, rounds)
+        return self.in_turn(prepare, 9)
 
 
 @contextmanager
@@ -182,14 +176,21 @@ def cold_starts(bench: Bench) -> dict[str, list[float]]:
 
 
 def streams(bench: Bench, what: str, rounds: int) -> dict[str, list[float]]:
-    """What `streamed` measured in a process for each client and round."""
-    arguments = [bench.page("big"), bench.page("1k"), bench.cafile]
-    script = str(HERE / "streamed.py")
+    """What `alone.stream` measured for each client and round."""
+    pages = [bench.page("big"), bench.page("1k"), bench.cafile]
+    return bench.in_turn(lambda client: lambda: alone("stream", client, pages)[what], rounds)
 
-    def prepare(client: Client) -> Run:
-        return lambda: float(json.loads(child(script, client.name, *arguments))[what])
 
-    return bench.in_turn(prepare, rounds)
+def large_bodies(bench: Bench) -> dict[str, list[float]]:
+    """Microseconds that `alone.bodies` measured for each client and round."""
+    pages = [bench.page("1m"), bench.cafile]
+    return bench.in_turn(lambda client: lambda: alone("bodies", client, pages)["microseconds"], 11)
+
+
+def alone(work: str, client: Client, arguments: list[str]) -> dict[str, float]:
+    output = child(str(HERE / "alone.py"), work, client.name, *arguments)
+    found: dict[str, float] = json.loads(output)
+    return found
 
 
 # --- the rows
@@ -206,26 +207,26 @@ class Row:
 
 
 ROWS = [
-    Row("kept", "GET 1 KB kept-alive", "µs", lambda b: b.near_batches(b.near_page("1k"), 1000)),
+    Row("kept", "GET 1 KB kept-alive", "µs", lambda b: b.batches(b.near_page("1k"), 1000)),
     Row(
         "headers",
         "GET with 16 reply headers",
         "µs",
-        lambda b: b.near_batches(b.near_page("headers16"), 1000),
+        lambda b: b.batches(b.near_page("headers16"), 1000),
     ),
     Row(
         "tls",
         "GET 1 KB kept-alive over TLS",
         "µs",
-        lambda b: b.near_batches(b.near_secure_page("1k"), 500),
+        lambda b: b.batches(b.near_secure_page("1k"), 500),
     ),
     Row(
         "each",
         "a connection each",
         "µs",
-        lambda b: b.near_batches(b.near_page("1k"), 200, fresh=True),
+        lambda b: b.batches(b.near_page("1k"), 200, fresh=True),
     ),
-    Row("megabyte", "1 MB into bytes", "µs", lambda b: b.batches(b.page("1m"), 50, rounds=25)),
+    Row("megabyte", "1 MB into bytes", "µs", large_bodies),
     Row("stream", f"{BIG_MEGABYTES} MB streamed", "ms", lambda b: streams(b, "milliseconds", 9)),
     Row("memory", "memory grown by that", "KiB", lambda b: streams(b, "kibibytes", 3)),
     Row("threads", f"{THREADS} threads, one opener", "µs", lambda b: b.threads(b.page("1k"), 200)),

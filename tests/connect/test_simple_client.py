@@ -2,14 +2,16 @@
 
 import contextlib
 import errno
+import os
 import select
 import socket
-import ssl
 import threading
+from time import monotonic
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.connections import ClientGone
 from support.servers import ScriptedServer
 from support.steps import Close, Drain, ExpectBytes, ExpectUntil, Pause, Reset, Send, StartTLS
 from support.streams import ScriptedStream, every_cut, every_split
@@ -26,28 +28,1011 @@ PATIENCE = 20.0
 """Far more seconds than anything here takes: a wait that must not matter."""
 SOON = 0.05
 """The seconds of a wait that is to end without anything having come."""
-MUCH = bytes(32 << 20)
+MUCH = memoryview(bytes(32 << 20))
 """More than all buffers on the way hold."""
 
 
-@pytest.fixture
-def peer():
-    """What the client is connected to."""
-    with contextlib.ExitStack() as stack:
-        ours, theirs = (stack.enter_context(sock) for sock in socket.socketpair())
-        theirs.settimeout(PATIENCE)
-        theirs.other_end = ours
-        yield theirs
+class OtherSocket(socket.socket):
+    """Not quite a plain socket: Python, not the kernel, keeps its time."""
 
 
-class PeerSocket(socket.socket):
-    """A socket that remembers its other end."""
-
-
-@pytest.fixture
-def pair():
-    """A client and the socket at the other end."""
+@pytest.fixture(params=[socket.socket, OtherSocket], ids=["kernel's time", "Python's time"])
+def ends(request):
+    """Two connected sockets, the client's and its peer's."""
     ours, theirs = socket.socketpair()
-    with theirs, SimpleClient.over(ours, timeout=PATIENCE) as client:
+    with request.param(fileno=ours.detach()) as ours, theirs:
         theirs.settimeout(PATIENCE)
-        yield client, theirs
+        yield ours, theirs
+
+
+@pytest.fixture
+def peer(ends):
+    return ends[1]
+
+
+@pytest.fixture
+def client(ends):
+    with SimpleClient.over(ends[0], timeout=PATIENCE) as made:
+        yield made
+
+
+def fed(pieces, end="close", **options):
+    """A client that receives these pieces, one a receive, and then the end."""
+    pieces = [pieces] if isinstance(pieces, bytes) else pieces
+    return SimpleClient.over(ScriptedStream(pieces, end), **{"timeout": PATIENCE, **options})
+
+
+@contextlib.contextmanager
+def secured(certificates, script, **options):
+    """A client in TLS with a server that plays a script."""
+    context = certificates.good.server_context()
+    with (
+        ScriptedServer([[StartTLS(context), *script]]) as server,
+        SimpleClient(*server.address, **{"timeout": PATIENCE, **options}) as made,
+    ):
+        made.starttls("localhost", trusting(certificates))
+        yield made
+
+
+def trusting(certificates):
+    return TLSSettings(ca_file=certificates.ca_file)
+
+
+def end_in_tls(connection):
+    """Says in TLS that no more bytes will come."""
+    with contextlib.suppress(OSError):
+        connection.sock.unwrap()
+
+
+def drip(connection):
+    """Sends a byte fifty times a second until the client goes; after four seconds, a line end."""
+    for _ in range(200):
+        connection.send(b"x")
+        if select.select([connection.sock], [], [], 0.02)[0]:
+            raise ClientGone
+    connection.send(b"\r\n")
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+# --- opening
+
+
+def test_it_connects_when_it_is_made():
+    with ScriptedServer([[Send(b"hello\r\n")]]) as server:
+        with SimpleClient(*server.address, timeout=PATIENCE) as client:
+            assert client.readline() == b"hello"
+            assert not client.closed
+        assert client.closed
+
+
+def test_a_port_where_nobody_listens_is_an_error():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+    with pytest.raises(errors.ConnectFailed, match=str(address[1])):
+        SimpleClient(*address, timeout=PATIENCE)
+
+
+def test_a_subclass_over_a_stream_is_of_that_class(ends):
+    class Speaker(SimpleClient):
+        def say(self, word):
+            self.writeline(word)
+
+    with Speaker.over(ends[0]) as speaker:
+        speaker.say("hello")
+        assert ends[1].recv(100) == b"hello\r\n"
+
+
+def test_a_stream_that_did_not_wait_is_made_to(ends):
+    ours, theirs = ends
+    ours.settimeout(0)
+    theirs.sendall(b"a")
+    with SimpleClient.over(ours, timeout=SOON) as client:
+        assert client.read(1) == b"a"
+        with pytest.raises(errors.ReadTimedOut):
+            client.read(1)
+
+
+def test_what_has_only_makefile_can_be_read(tmp_path):
+    class Saved:
+        def makefile(self, mode):
+            return open(tmp_path / "saved", mode)
+
+    (tmp_path / "saved").write_bytes(b"one\r\ntwo")
+    with SimpleClient.over(Saved()) as client:
+        assert list(client) == [b"one", b"two"]
+    with SimpleClient.over(Saved()) as client:
+        with pytest.raises(errors.ConnectionBroken, match="only be read"):
+            client.writeline("three")
+        assert client.closed
+
+
+def test_what_is_no_stream_is_refused():
+    with pytest.raises(TypeError, match="neither a socket nor an object with makefile"):
+        SimpleClient.over(b"bytes")
+
+
+# --- lines
+
+
+LINES = b"one\r\n\r\ntwo\n\nthree \r\r\n4\r\n"
+READ_LINES = [b"one", b"", b"two", b"", b"three \r", b"4"]
+
+
+def test_lines_end_with_crlf_or_lf_however_they_come_in():
+    for pieces in every_split(LINES):
+        with fed(pieces) as client:
+            assert [client.readline() for _ in READ_LINES] == READ_LINES, pieces
+            with pytest.raises(errors.RemoteDisconnected):
+                client.readline()
+            assert client.closed
+
+
+def test_iteration_gives_the_lines_up_to_the_end():
+    for pieces in every_split(LINES):
+        with fed(pieces) as client:
+            assert list(client) == READ_LINES, pieces
+
+
+def test_a_line_that_is_cut_is_an_error_with_its_beginning():
+    for cut in every_cut(b"one\r\n"):
+        with fed(cut) as client:
+            expected = errors.IncompleteRead if cut else errors.RemoteDisconnected
+            with pytest.raises(expected) as caught:
+                client.readline()
+            assert getattr(caught.value, "partial", b"") == cut
+            assert client.closed
+
+
+def test_a_line_that_a_reset_cuts_is_an_error_with_its_beginning():
+    for cut in every_cut(b"one\r\n"):
+        with fed(cut, "reset") as client:
+            expected = errors.IncompleteRead if cut else errors.ConnectionBroken
+            with pytest.raises(expected) as caught:
+                client.readline()
+            assert getattr(caught.value, "partial", b"") == cut
+            broken = caught.value.__cause__ if cut else caught.value
+            assert isinstance(broken.reason, ConnectionResetError)
+            assert client.closed
+
+
+def test_iteration_gives_a_last_line_without_line_end():
+    with fed(b"one\ntwo") as client:
+        assert list(client) == [b"one", b"two"]
+
+
+def test_iteration_does_not_pass_off_a_line_that_a_reset_cut_as_the_last():
+    with fed(b"one\ntwo", "reset") as client:
+        lines = iter(client)
+        assert next(lines) == b"one"
+        with pytest.raises(errors.IncompleteRead) as caught:
+            next(lines)
+        assert caught.value.partial == b"two"
+
+
+@pytest.mark.parametrize("line", [b"1234567\n", b"123456\r\n"])
+def test_a_line_may_be_as_long_as_the_limit_with_its_end(line):
+    for pieces in every_split(line):
+        with fed(pieces, limits=Limits(line_bytes=8)) as client:
+            assert client.readline() == line.rstrip()
+
+
+@pytest.mark.parametrize("line", [b"12345678\n", b"1234567\r\n", b"1234567890"])
+def test_a_longer_line_is_refused(line):
+    for pieces in every_split(line):
+        with fed(pieces, limits=Limits(line_bytes=8)) as client:
+            with pytest.raises(errors.LimitExceeded, match="more than 8 bytes in a line") as caught:
+                client.readline()
+            assert (caught.value.limit, client.closed) == (8, True)
+
+
+def test_a_line_can_have_a_limit_of_its_own():
+    with fed(b"1234\n123\n") as client:
+        assert client.readline(5) == b"1234"
+        with pytest.raises(errors.LimitExceeded):
+            client.readline(3)
+
+
+def test_an_endless_line_is_given_up_when_the_limit_is_passed():
+    with fed(iter(lambda: b"x" * 1000, None)) as client:
+        with pytest.raises(errors.LimitExceeded) as caught:
+            client.readline()
+        assert caught.value.found <= client.limits.line_bytes + 1000
+
+
+# --- up to a delimiter
+
+
+def test_bytes_up_to_a_delimiter_are_read_however_they_come_in():
+    for pieces in every_split(b"a--b-->c-->"):
+        with fed(pieces) as client:
+            assert client.read_until(b"-->", 100) == b"a--b-->"
+            assert client.read_until(b"-->", 100) == b"c-->"
+            assert client.at_end()
+
+
+def test_a_delimiter_may_be_a_pattern():
+    with fed(b"one\ntwo\n") as client:
+        assert client.read_until(LINE_END, 100) == b"one\n"
+
+
+def test_a_delimiter_of_bytes_is_no_pattern():
+    with fed(b"axb.*") as client:
+        assert client.read_until(b".*", 100) == b"axb.*"
+
+
+def test_a_delimiter_may_be_longer_than_what_comes_at_once():
+    boundary = b"--" + b"=" * 60 + b"1\r\n"
+    for pieces in every_split(b"text" + boundary + b"rest"):
+        with fed(pieces) as client:
+            assert client.read_until(boundary, 100) == b"text" + boundary
+            assert client.read() == b"rest"
+
+
+def test_more_than_the_limit_before_a_delimiter_is_refused():
+    for pieces in every_split(b"12345;"):
+        with fed(pieces) as client, pytest.raises(errors.LimitExceeded, match="5 sheep, found"):
+            client.read_until(b";", 5, "sheep")
+
+
+def test_the_limit_counts_the_delimiter():
+    for pieces in every_split(b"1234;6;"):
+        with fed(pieces) as client:
+            assert client.read_until(b";", 5) == b"1234;"
+            assert client.buffered() in (0, 1, 2)
+
+
+@given(st.binary(max_size=60), st.binary(min_size=1, max_size=40), st.data())
+def test_any_delimiter_is_found_at_its_first_place_in_any_pieces(before, delimiter, data):
+    sent = before + delimiter + b"rest"
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(sent)))) | {0, len(sent)})
+    pieces = [sent[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    end = sent.index(delimiter) + len(delimiter)
+    with fed(pieces) as client:
+        assert client.read_until(delimiter, len(sent)) == sent[:end]
+        assert client.read() == sent[end:]
+
+
+# --- by count
+
+
+def test_read_gives_exactly_so_many_bytes():
+    for pieces in every_split(b"123456789"):
+        with fed(pieces) as client:
+            assert [client.read(4), client.read(0), client.read(5)] == [b"1234", b"", b"56789"]
+
+
+def test_read_without_a_size_gives_all_up_to_the_end():
+    for pieces in every_split(b"1\n23"):
+        with fed(pieces) as client:
+            assert client.readline() == b"1"
+            assert client.read() == b"23"
+            assert client.read() == b""
+
+
+def test_read_of_more_than_comes_is_an_error_with_what_came():
+    with fed([b"12", b"34"]) as client:
+        with pytest.raises(errors.IncompleteRead) as caught:
+            client.read(7)
+        assert (caught.value.partial, caught.value.expected) == (b"1234", 3)
+        assert client.closed
+
+
+def test_read_some_gives_what_is_there():
+    with fed([b"1\n234", b"56"]) as client:
+        assert client.readline() == b"1"
+        assert [client.read_some(2), client.read_some(2), client.read_some()] == [
+            b"23",
+            b"4",
+            b"56",
+        ]
+        assert client.read_some() == b""
+
+
+def test_readinto_fills_a_buffer_with_what_is_there():
+    with fed([b"1\n234", b"56"]) as client:
+        assert client.readline() == b"1"
+        target = bytearray(4)
+        assert (client.readinto(target), target) == (3, b"234\0")
+        assert (client.readinto(target), target) == (2, b"564\0")
+        assert client.readinto(target) == 0
+
+
+def test_readinto_takes_no_more_than_fits():
+    with fed([b"1\n234", b"56"]) as client:
+        assert client.readline() == b"1"
+        target = bytearray(2)
+        assert [(client.readinto(target), bytes(target)) for _ in range(3)] == [
+            (2, b"23"),
+            (1, b"43"),
+            (2, b"56"),
+        ]
+
+
+def test_readinto_takes_buffers_of_other_types():
+    from array import array
+
+    with fed([b"1\n", b"\1\0\2\0"]) as client:
+        assert client.readline() == b"1"
+        target = array("H", [0, 0])
+        assert client.readinto(target) == 4
+        assert target.tobytes() == b"\1\0\2\0"
+
+
+def test_unread_bytes_are_read_next():
+    with fed([b"one\ntwo\n"]) as client:
+        assert client.readline() == b"one"
+        client.unread(b"")
+        assert client.buffered() == 4
+        client.unread(b"zero\n")
+        assert [client.readline(), client.readline()] == [b"zero", b"two"]
+        assert client.buffered() == 0
+
+
+def test_at_end_knows_after_the_next_byte_or_the_end_came():
+    with fed([b"1"]) as client:
+        assert not client.at_end()
+        assert client.buffered() == 1
+        assert client.read() == b"1"
+        assert client.at_end()
+
+
+@given(st.lists(st.binary(max_size=20)), st.lists(st.integers(0, 30)))
+def test_no_byte_is_lost_or_doubled_whatever_is_read(pieces, sizes):
+    sent = b"".join(pieces)
+    read = b""
+    with fed(pieces) as client:
+        for size in sizes:
+            if size % 3 == 0 and size <= len(sent) - len(read):
+                read += client.read(size)
+            elif size % 3 == 1:
+                read += client.read_some(size)
+            else:
+                taken = client.read_some(5)
+                client.unread(taken[2:])
+                read += taken[:2]
+        assert read + client.read() == sent
+
+
+# --- time
+
+
+def test_a_line_must_come_whole_within_the_timeout():
+    with ScriptedServer([[drip]]) as server:
+        with (
+            SimpleClient(*server.address, timeout=0.3) as client,
+            pytest.raises(errors.ReadTimedOut, match="timed out"),
+        ):
+            client.readline()
+
+
+def test_a_line_in_tls_must_come_whole_within_the_timeout(certificates):
+    with secured(certificates, [drip], timeout=0.3) as client:
+        with pytest.raises(errors.ReadTimedOut):
+            client.readline()
+
+
+def test_each_wait_for_bytes_has_the_timeout():
+    with ScriptedServer([[drip]]) as server:
+        with SimpleClient(*server.address, timeout=0.3) as client:
+            assert client.read(40) == b"x" * 40
+
+
+def test_without_a_timeout_it_waits(client, peer):
+    client.timeout = None
+    threading.Timer(SOON, peer.sendall, [b"late\r\n"]).start()
+    assert client.readline() == b"late"
+
+
+@pytest.mark.parametrize("seconds", [SOON, 0.000_000_1])
+def test_a_changed_timeout_holds_for_the_next_wait(client, peer, seconds):
+    peer.sendall(b"a")
+    assert client.read(1) == b"a"
+    client.timeout = seconds
+    with pytest.raises(errors.ReadTimedOut):
+        client.read_some()
+
+
+READERS = {
+    "readline": lambda client: client.readline(),
+    "read_until": lambda client: client.read_until(b"\n", 100).rstrip(),
+    "read": lambda client: client.read(7).rstrip(),
+    "read all": lambda client: client.read().rstrip(),
+    "iteration": lambda client: next(iter(client)),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+@pytest.mark.parametrize("begun", [b"", b"h", b"hello\r"])
+def test_nothing_is_lost_by_a_timeout(client, peer, read, begun):
+    client.timeout = SOON
+    peer.sendall(begun)
+    for _ in range(2):
+        with pytest.raises(errors.ReadTimedOut):
+            read(client)
+    assert client.buffered() == len(begun)
+    client.timeout = PATIENCE
+    peer.sendall(b"hello\r\n"[len(begun) :])
+    peer.shutdown(socket.SHUT_WR)
+    assert read(client) == b"hello"
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_nothing_is_lost_by_a_timeout_in_tls(certificates, read):
+    pause = Pause()
+    script = [Send(b"hel"), pause, Send(b"lo\r\n"), end_in_tls]
+    with secured(certificates, script) as client:
+        client.timeout = SOON
+        assert client.at_end() is False
+        with pytest.raises(errors.ReadTimedOut):
+            read(client)
+        client.timeout = PATIENCE
+        pause.resume.set()
+        assert read(client) == b"hello"
+
+
+def test_readinto_times_out(client, peer):
+    client.timeout = SOON
+    target = bytearray(4)
+    with pytest.raises(errors.ReadTimedOut):
+        client.readinto(target)
+    peer.sendall(b"1234")
+    assert (client.readinto(target), target) == (4, b"1234")
+
+
+@pytest.mark.parametrize("known", [b"", b"be"])
+def test_a_time_to_be_done_can_be_given(known):
+    stream = ScriptedStream([known, b"gun\n"] if known else [b"begun\n"])
+    with SimpleClient.over(stream, timeout=PATIENCE) as client:
+        assert client.at_end() is False if known else True
+        assert client.read_until(b"\n", 100, expires=monotonic() + 1) == b"begun\n"
+        assert 0 < stream.timeouts[-1] <= 1
+
+
+@pytest.mark.parametrize("known", [b"", b"begun"])
+def test_no_wait_begins_after_the_time_to_be_done(known):
+    with fed([known, b" not ended"], "timeout") as client:
+        if known:
+            assert client.at_end() is False
+        with pytest.raises(errors.ReadTimedOut):
+            client.read_until(b"\n", 100, expires=monotonic() - 1)
+        assert client.buffered() == len(known)
+        assert client.read(len(known) + 10) == known + b" not ended"
+
+
+def test_the_waits_after_a_time_to_be_done_are_the_usual_ones():
+    stream = ScriptedStream([b"1\n", b"2\n"])
+    with SimpleClient.over(stream, timeout=PATIENCE) as client:
+        client.read_until(b"\n", 100, expires=monotonic() + 1)
+        assert client.readline() == b"2"
+        assert stream.timeouts[-1] == PATIENCE
+
+
+def test_what_is_buffered_can_be_read_when_no_time_is_left():
+    with fed([b"1\n2\n"], "timeout") as client:
+        client.at_end()
+        assert client.read_until(b"\n", 100, expires=monotonic() - 1) == b"1\n"
+
+
+def test_the_deadline_ends_reading_though_bytes_keep_coming():
+    clock = Clock()
+    with fed(iter(lambda: b"x", None)) as client:
+        client.deadline = Deadline(5, clock)
+        assert client.read(10) == b"x" * 10
+        clock.now += 6
+        for read in (client.readline, client.read, client.read_some):
+            with pytest.raises(errors.TotalTimedOut, match="timed out"):
+                read()
+        with pytest.raises(errors.TotalTimedOut):
+            client.write(b"x")
+        client.deadline = None
+        assert client.read(10) == b"x" * 10
+
+
+def test_the_deadline_ends_a_line_though_its_bytes_keep_coming():
+    clock = Clock()
+
+    def pieces():
+        while True:
+            clock.now += 1
+            yield b"x"
+
+    with fed(pieces()) as client:
+        client.deadline = Deadline(5, clock)
+        with pytest.raises(errors.TotalTimedOut):
+            client.readline()
+        assert client.buffered() == 5
+
+
+def test_the_deadline_shortens_a_wait(client):
+    client.deadline = Deadline(SOON)
+    with pytest.raises(errors.TotalTimedOut):
+        client.readline()
+    client.deadline = Deadline(SOON)
+    with pytest.raises(errors.TotalTimedOut):
+        client.read_some()
+
+
+def test_the_timeout_may_end_before_the_deadline(client):
+    client.deadline = Deadline(PATIENCE)
+    client.timeout = SOON
+    with pytest.raises(errors.ReadTimedOut):
+        client.readline()
+
+
+def test_a_deadline_without_end_changes_nothing(client, peer):
+    client.deadline = Deadline(None)
+    peer.sendall(b"1\n")
+    assert client.readline() == b"1"
+
+
+def test_the_deadline_is_shared_by_many_reads():
+    with ScriptedServer([[drip]]) as server:
+        with SimpleClient(*server.address, timeout=PATIENCE) as client:
+            client.deadline = Deadline(0.3)
+            with pytest.raises(errors.TotalTimedOut):
+                while client.read_some():
+                    pass
+
+
+# --- whether there is something to read
+
+
+@pytest.fixture(params=["poll", "select"])
+def system(request, monkeypatch):
+    """A system with poll, and one without."""
+    if request.param == "select":
+        monkeypatch.delattr(select, "poll", raising=False)
+
+
+@pytest.mark.usefixtures("system")
+def test_has_input_tells_of_bytes(client, peer):
+    assert not client.has_input()
+    peer.sendall(b"12")
+    assert client.has_input()
+    assert client.has_input()
+    assert client.read(1) == b"1"
+    assert client.has_input()
+    assert client.read(1) == b"2"
+    assert not client.has_input()
+
+
+@pytest.mark.usefixtures("system")
+def test_has_input_tells_of_bytes_that_are_buffered(client, peer):
+    peer.sendall(b"1\n2\n")
+    assert client.readline() == b"1"
+    assert client.buffered() == 2
+    assert client.has_input()
+
+
+@pytest.mark.usefixtures("system")
+def test_has_input_tells_of_the_end(client, peer):
+    peer.close()
+    assert client.has_input()
+    assert client.at_end()
+
+
+@pytest.mark.usefixtures("system")
+def test_has_input_tells_of_a_reset():
+    with ScriptedServer([[ExpectBytes(1), Reset()]]) as server:
+        with SimpleClient(*server.address, timeout=PATIENCE) as client:
+            client.write(b"1")
+            assert client.wait_for_input(PATIENCE)
+            with pytest.raises(errors.ConnectionBroken):
+                client.read_some()
+
+
+@pytest.mark.usefixtures("system")
+def test_wait_for_input_waits(client, peer):
+    assert not client.wait_for_input(0)
+    assert not client.wait_for_input(SOON)
+    threading.Timer(SOON, peer.sendall, [b"1"]).start()
+    assert client.wait_for_input(PATIENCE)
+    assert client.read(1) == b"1"
+
+
+def test_has_input_does_not_mind_that_the_deadline_has_passed(client, peer):
+    client.deadline = Deadline(5, clock := Clock())
+    clock.now += 6
+    assert not client.has_input()
+    peer.sendall(b"1")
+    assert client.has_input()
+
+
+def test_a_stream_without_descriptor_is_not_waited_for():
+    with fed(b"1") as client:
+        began = monotonic()
+        assert not client.wait_for_input(PATIENCE)
+        assert monotonic() - began < PATIENCE
+
+
+def ready_to_read(client):
+    """Waits until bytes have arrived, of whatever kind."""
+    return bool(select.select([client], [], [], PATIENCE)[0])
+
+
+def test_session_tickets_are_no_input(certificates):
+    with secured(certificates, [Drain()]) as client:
+        assert ready_to_read(client)
+        assert not client.has_input()
+        assert not client.has_input()
+        assert client.buffered() == 0
+
+
+def test_has_input_tells_of_bytes_in_tls(certificates):
+    with secured(certificates, [Send(b"12345"), Drain()]) as client:
+        assert client.wait_for_input(PATIENCE)
+        assert client.buffered() == 5
+        assert client.has_input()
+        assert client.read(5) == b"12345"
+        assert not client.has_input()
+
+
+def test_has_input_tells_of_bytes_that_tls_has_deciphered_already(certificates):
+    with secured(certificates, [Send(b"12345"), Drain()]) as client:
+        target = bytearray(1)
+        assert client.readinto(target) == 1
+        assert client.buffered() == 0
+        assert client.has_input()
+        assert client.read(4) == b"2345"
+
+
+def test_a_wait_after_has_input_is_bounded_as_before(certificates):
+    with secured(certificates, [Drain()]) as client:
+        client.timeout = SOON
+        assert ready_to_read(client)
+        assert not client.has_input()
+        with pytest.raises(errors.ReadTimedOut):
+            client.read_some()
+
+
+def test_has_input_tells_of_the_end_in_tls(certificates):
+    with secured(certificates, [end_in_tls]) as client:
+        assert client.wait_for_input(PATIENCE)
+        assert client.at_end()
+
+
+def test_has_input_tells_of_an_end_that_tls_did_not_announce(certificates):
+    with secured(certificates, [Close()]) as client:
+        assert client.wait_for_input(PATIENCE)
+        with pytest.raises(errors.ConnectionBroken):
+            client.read_some()
+
+
+# --- writing
+
+
+@pytest.mark.parametrize("line", ["Grüße", "Grüße".encode()])
+def test_a_line_is_sent_with_crlf(client, peer, line):
+    client.writeline(line)
+    client.writeline("")
+    assert peer.recv(100) == "Grüße\r\n\r\n".encode()
+
+
+@pytest.mark.parametrize("line", ["a\nb", "a\r", b"\0", b"\n"])
+def test_a_line_with_a_line_end_in_it_is_not_sent(client, peer, line):
+    with pytest.raises(errors.InvalidField, match="can't contain CR, LF or NUL"):
+        client.writeline(line)
+    client.writeline("next")
+    assert peer.recv(100) == b"next\r\n"
+
+
+@pytest.mark.parametrize("data", [b"bytes", bytearray(b"bytes"), memoryview(b"bytes")])
+def test_all_bytes_are_sent(client, peer, data):
+    client.write(data)
+    assert peer.recv(100) == b"bytes"
+
+
+def test_more_than_the_buffers_hold_is_sent():
+    with ScriptedServer([[ExpectBytes(len(MUCH)), Send(b"ok\n")]]) as server:
+        with SimpleClient(*server.address, timeout=PATIENCE) as client:
+            client.write(MUCH)
+            assert client.readline() == b"ok"
+        assert len(server.connections[0].received) == len(MUCH)
+
+
+def test_a_peer_that_takes_nothing_is_an_error_in_time(client):
+    client.timeout = SOON
+    with pytest.raises(errors.WriteTimedOut, match="timed out"):
+        client.write(MUCH)
+
+
+def test_a_server_in_tls_that_takes_nothing_is_an_error_in_time(certificates):
+    with secured(certificates, [Pause()], timeout=0.3) as client:
+        with pytest.raises(errors.WriteTimedOut):
+            client.write(MUCH)
+
+
+def test_the_deadline_bounds_writing(client):
+    client.deadline = Deadline(SOON)
+    with pytest.raises(errors.TotalTimedOut):
+        client.write(MUCH)
+
+
+def test_writing_to_who_has_gone_is_an_error(client, peer):
+    peer.close()
+    with pytest.raises(errors.ConnectionBroken, match="the connection broke") as caught:
+        client.write(b"1")
+    assert caught.value.reason.errno == errno.EPIPE
+    assert client.closed
+
+
+# --- writing unless something comes in
+
+
+@pytest.mark.usefixtures("system")
+def test_all_is_sent_when_nothing_comes_in():
+    with ScriptedServer([[ExpectBytes(len(MUCH)), Send(b"ok\n")]]) as server:
+        with SimpleClient(*server.address, timeout=PATIENCE) as client:
+            assert client.write_unless_input(MUCH)
+            assert client.readline() == b"ok"
+        assert len(server.connections[0].received) == len(MUCH)
+
+
+@pytest.mark.usefixtures("system")
+def test_sending_stops_when_something_comes_in():
+    with ScriptedServer([[ExpectBytes(100_000), Send(b"stop\n"), Drain()]]) as server:
+        with SimpleClient(*server.address, timeout=PATIENCE) as client:
+            assert not client.write_unless_input(memoryview(bytes(1 << 30)))
+            assert client.readline() == b"stop"
+
+
+def test_nothing_is_sent_when_something_is_buffered(client, peer):
+    peer.sendall(b"1\n2\n")
+    assert client.readline() == b"1"
+    assert not client.write_unless_input(memoryview(b"x"))
+    peer.settimeout(0)
+    with pytest.raises(BlockingIOError):
+        peer.recv(1)
+
+
+@pytest.mark.usefixtures("system")
+def test_sending_stops_when_the_peer_has_gone(client, peer):
+    peer.close()
+    assert not client.write_unless_input(memoryview(b"x"))
+    assert client.at_end()
+
+
+def test_sending_stops_when_it_breaks(ends):
+    ours, theirs = ends
+    with SimpleClient.over(ours, timeout=PATIENCE) as client:
+        ours.shutdown(socket.SHUT_WR)
+        assert not client.write_unless_input(memoryview(b"x"))
+        theirs.sendall(b"the reason\n")
+        assert client.readline() == b"the reason"
+
+
+@pytest.mark.usefixtures("system")
+def test_sending_to_who_takes_nothing_is_an_error_in_time(client):
+    client.timeout = SOON
+    with pytest.raises(errors.WriteTimedOut):
+        client.write_unless_input(MUCH)
+    client.timeout = PATIENCE
+    client.deadline = Deadline(SOON)
+    with pytest.raises(errors.TotalTimedOut):
+        client.write_unless_input(MUCH)
+
+
+@pytest.mark.usefixtures("system")
+def test_without_a_timeout_sending_waits(client, peer):
+    def take():
+        left = len(MUCH)
+        while left:
+            left -= len(peer.recv(1 << 20))
+
+    client.timeout = None
+    reader = threading.Timer(SOON, take)
+    reader.start()
+    assert client.write_unless_input(MUCH)
+    reader.join(PATIENCE)
+    assert not reader.is_alive()
+
+
+def test_all_is_sent_in_tls_though_session_tickets_come_in(certificates):
+    script = [Pause(), ExpectBytes(len(MUCH)), Send(b"ok\n")]
+    with secured(certificates, script) as client:
+        assert ready_to_read(client)
+        threading.Timer(SOON, script[0].resume.set).start()
+        assert client.write_unless_input(MUCH)
+        assert client.readline() == b"ok"
+
+
+def test_sending_in_tls_stops_when_something_comes_in(certificates):
+    with secured(certificates, [ExpectBytes(100_000), Send(b"stop\n"), Drain()]) as client:
+        assert not client.write_unless_input(memoryview(bytes(1 << 28)))
+        assert client.readline() == b"stop"
+
+
+def test_sending_over_a_stream_without_descriptor_sends_all():
+    stream = ScriptedStream([b"later"])
+    with SimpleClient.over(stream) as client:
+        assert client.write_unless_input(memoryview(b"12345"))
+        assert stream.sent == b"12345"
+
+
+# --- TLS
+
+
+def test_lines_go_both_ways_after_starttls(certificates):
+    context = certificates.good.server_context()
+    script = [
+        Send(b"220 ready\r\n"),
+        ExpectUntil(b"STARTTLS\r\n"),
+        Send(b"220 go ahead\r\n"),
+        StartTLS(context),
+        ExpectUntil(b"HELLO\r\n"),
+        Send(b"250 hello\r\n"),
+        end_in_tls,
+    ]
+    with ScriptedServer([script]) as server:
+        with SimpleClient(*server.address, timeout=PATIENCE) as client:
+            assert client.readline() == b"220 ready"
+            client.writeline("STARTTLS")
+            assert client.readline() == b"220 go ahead"
+            client.starttls("localhost", trusting(certificates))
+            client.writeline("HELLO")
+            assert list(client) == [b"250 hello"]
+
+
+def test_bytes_that_came_before_tls_are_refused(certificates):
+    with ScriptedServer([[Send(b"220 go ahead\r\n250 evil\r\n"), Drain()]]) as server:
+        with SimpleClient(*server.address, timeout=PATIENCE) as client:
+            assert client.readline() == b"220 go ahead"
+            with pytest.raises(errors.TLSFailed, match="10 bytes came in the clear"):
+                client.starttls("localhost", trusting(certificates))
+            assert client.closed
+
+
+def test_the_certificate_must_be_for_the_name(certificates):
+    with ScriptedServer([[StartTLS(certificates.wrong_name.server_context())]]) as server:
+        with SimpleClient(*server.address, timeout=PATIENCE) as client:
+            with pytest.raises(errors.TLSFailed, match=r"is for elsewhere\.example"):
+                client.starttls("localhost", trusting(certificates))
+            assert client.closed
+
+
+def test_without_settings_the_usual_authorities_are_trusted(certificates):
+    with ScriptedServer([[StartTLS(certificates.good.server_context())]]) as server:
+        with SimpleClient(*server.address, timeout=PATIENCE) as client:
+            with pytest.raises(errors.TLSFailed, match="unknown issuer"):
+                client.starttls("localhost")
+
+
+@pytest.mark.parametrize("total", [None, PATIENCE])
+def test_the_handshake_ends_within_the_timeout(total):
+    with ScriptedServer([[Drain()]]) as server:
+        with SimpleClient(*server.address, timeout=SOON) as client:
+            client.deadline = total and Deadline(total)
+            with pytest.raises(errors.ConnectTimedOut):
+                client.starttls("localhost")
+            assert client.closed
+
+
+def test_an_end_in_tls_is_an_end(certificates):
+    with secured(certificates, [Send(b"12"), end_in_tls]) as client:
+        assert client.read() == b"12"
+
+
+@pytest.mark.parametrize("read", [SimpleClient.read, SimpleClient.readline, list])
+def test_an_end_that_tls_did_not_announce_is_an_error(certificates, read):
+    with secured(certificates, [Send(b"12"), Close()]) as client:
+        with pytest.raises((errors.ConnectionBroken, errors.IncompleteRead)):
+            read(client)
+        assert client.closed
+
+
+# --- what breaks
+
+
+def test_a_reset_is_an_error():
+    with ScriptedServer([[ExpectBytes(1), Reset()]]) as server:
+        with SimpleClient(*server.address, timeout=PATIENCE) as client:
+            client.write(b"1")
+            with pytest.raises(errors.ConnectionBroken) as caught:
+                client.read_some()
+            assert isinstance(caught.value.reason, ConnectionResetError)
+            assert client.closed
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda client: client.readinto(bytearray(1)),
+        SimpleClient.read,
+        SimpleClient.at_end,
+    ],
+)
+def test_a_broken_connection_is_closed_whoever_notices(read):
+    with fed([], "reset") as client:
+        with pytest.raises(errors.ConnectionBroken, match="Connection reset by peer"):
+            read(client)
+        assert client.closed
+
+
+def test_a_connection_that_the_system_gave_up_is_broken_not_slow():
+    class GivenUp(ScriptedStream):
+        def recv(self, size, flags=0):
+            raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
+
+    with SimpleClient.over(GivenUp([])) as client:
+        with pytest.raises(errors.ConnectionBroken, match=os.strerror(errno.ETIMEDOUT)):
+            client.read_some()
+        assert client.closed
+
+
+# --- closing
+
+
+def test_closing_twice_is_closing_once(client, peer):
+    client.close()
+    client.close()
+    assert client.closed
+    assert peer.recv(1) == b""
+
+
+USES = {
+    "read": SimpleClient.read,
+    "read_some": SimpleClient.read_some,
+    "readline": SimpleClient.readline,
+    "read_until": lambda client: client.read_until(b"\n", 100),
+    "readinto": lambda client: client.readinto(bytearray(1)),
+    "has_input": SimpleClient.has_input,
+    "wait_for_input": lambda client: client.wait_for_input(0),
+    "write": lambda client: client.write(b"1"),
+    "writeline": lambda client: client.writeline("1"),
+    "write_unless_input": lambda client: client.write_unless_input(memoryview(b"1")),
+    "starttls": lambda client: client.starttls("localhost"),
+    "fileno": SimpleClient.fileno,
+    "detach": SimpleClient.detach,
+}
+
+
+@pytest.mark.parametrize("timeout", [PATIENCE, None])
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_use_after_close_is_an_error(client, peer, use, timeout):
+    peer.sendall(b"1\n2\n")
+    client.readline()
+    client.close()
+    client.timeout = timeout
+    with pytest.raises(errors.StateError, match="SimpleClient is closed"):
+        use(client)
+
+
+def test_a_closed_client_has_no_more_lines(client, peer):
+    peer.sendall(b"1\n2\n3\n")
+    for line in client:
+        if line == b"2":
+            client.close()
+    assert line == b"2"
+    assert client.at_end()
+
+
+def test_the_descriptor_is_that_of_the_stream(client, ends):
+    assert client.fileno() == ends[0].fileno()
+
+
+def test_a_detached_stream_is_open_and_waits_for_ever(client, ends):
+    ours, theirs = ends
+    client.timeout = SOON
+    with pytest.raises(errors.ReadTimedOut):
+        client.read(1)
+    assert client.detach() is ours
+    assert client.closed
+    assert ours.gettimeout() is None
+    assert not any(ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16))
+    theirs.sendall(b"1")
+    assert ours.recv(1) == b"1"
+
+
+@pytest.mark.parametrize("use", [SimpleClient.fileno, SimpleClient.detach])
+def test_handing_out_the_stream_does_not_mind_that_the_deadline_has_passed(client, use):
+    client.deadline = Deadline(5, clock := Clock())
+    clock.now += 6
+    assert use(client)

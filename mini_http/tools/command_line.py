@@ -1,0 +1,72 @@
+"""The command line: `mini-http URL…` and `python -m mini_http URL…`.
+
+`main` parses, fetches each URL, and returns the exit code: 0 if all went well, else that of the
+first transfer that did not. The options are in `options`, the exit codes in `failures`. Whatever
+goes wrong is one line on standard error, never a traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from mini_http.tools.failures import INTERRUPTED, Failure, ReaderGone, UsageError, exit_code
+from mini_http.tools.options import help_text, parse
+from mini_http.tools.terminal import STANDARD_OUTPUT, Output, say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mini_http.tools.options import Options
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command line, that of the process if `argv` is None; returns the exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        if list(arguments) == ["demo"]:
+            from mini_http.tools.demo import demo
+
+            return demo()
+        return _run(parse(arguments))
+    except ReaderGone:
+        return 0  # as in `mini-http URL | head`
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Failure as error:
+        hint = "; see mini-http --help" if isinstance(error, UsageError) else ""
+        code = exit_code(error)
+        say(f"mini-http: ({code}) {error}{hint}")
+        return code
+
+
+def _run(options: Options) -> int:
+    if options.help:
+        return _print(help_text())
+    if options.version:
+        return _print(version_text())
+    from mini_http.tools.transfer import Session
+
+    with Session(options) as session:
+        codes = [session.fetch(number).exit_code for number in range(len(options.urls))]
+    return next(filter(None, codes), 0)
+
+
+def _print(text: str) -> int:
+    Output(STANDARD_OUTPUT).write(f"{text}\n".encode())
+    return 0
+
+
+def version_text() -> str:
+    """What `--version` prints: what a report of a fault has to name."""
+    import platform
+    import ssl
+    from importlib import import_module
+
+    from mini_http.codec.content_coding import accept_encoding
+
+    version = import_module("mini_http").__version__
+    return (
+        f"mini_http {version} (Python {platform.python_version()}, {ssl.OPENSSL_VERSION})\n"
+        f"content codings: {accept_encoding()}"
+    )
