@@ -92,7 +92,6 @@ class SimpleClient:
         self._buffer = b""
         self._start = 0  # where in the buffer the unread bytes begin
         self._armed: float | None = _NOT_ARMED
-        self._probe: Callable[[float], bool] | None = None
 
     def _open(
         self, host: str, port: int, deadline: Deadline, options: DialOptions | None = None
@@ -102,13 +101,15 @@ class SimpleClient:
         self._attach(dial(host, port, deadline, options or DEFAULT_OPTIONS))
 
     def _attach(self, source: object) -> None:
-        from mini_http.connect.streams import as_stream
+        from mini_http.connect.streams import as_stream, input_probe
 
         stream = as_stream(source)
         stream.settimeout(None)
         self._forget_stream()
         self._stream = stream
         self._receive_from = stream.recv
+        self._probe = input_probe(stream)
+        self._is_tls = hasattr(stream, "pending")
         self._process = getpid()  # a child process must not read its parent's bytes
 
     # --- reading
@@ -172,30 +173,24 @@ class SimpleClient:
         reach = max(_DELIMITER_REACH, len(pattern.pattern))
         # An empty receive has already told that the connection ended.
         piece = begun
-        try:
-            while piece:
-                if len(gathered) > limit:
-                    self.close()
-                    raise base.errors.LimitExceeded(what, limit, len(gathered))
+        while piece:
+            if len(gathered) > limit:
+                self.close()
+                raise base.errors.LimitExceeded(what, limit, len(gathered))
+            try:
                 self._arm(expires)
                 piece = self._receive_from(RECEIVE_BYTES)
-                searched = max(0, len(gathered) - reach)
-                gathered += piece
-                match = pattern.search(gathered, searched)
-                if match is not None:
-                    return bytes(gathered), match.end()
-        except OSError as error:
-            if isinstance(error, base.errors.LimitExceeded):
-                raise
-            self._buffer, self._start = bytes(gathered), 0  # a timeout loses nothing
-            try:
-                self._failed(error, "read")
-            except base.errors.ConnectionBroken as broken:
-                if gathered:
+            except OSError as error:
+                self._buffer, self._start = bytes(gathered), 0  # a timeout loses nothing
+                try:
+                    self._failed(error, "read")
+                except base.errors.ConnectionBroken as broken:
                     raise base.errors.IncompleteRead(bytes(gathered)) from broken
-                raise
-        finally:
-            self._armed = _NOT_ARMED
+            searched = max(0, len(gathered) - reach)
+            gathered += piece
+            match = pattern.search(gathered, searched)
+            if match is not None:
+                return bytes(gathered), match.end()
         self.close()
         if not gathered:
             raise base.errors.RemoteDisconnected
@@ -292,18 +287,14 @@ class SimpleClient:
         stream = self._stream
         if stream is None:
             self._raise_closed()
-        if self._probe is None:
-            from mini_http.connect.streams import input_probe
+        if self._is_tls:
+            return self._tls_has_input(stream)
+        return bool(self._probe(0))
 
-            self._probe = input_probe(stream)
-        if hasattr(stream, "pending"):
-            return self._tls_has_input(stream, self._probe)
-        return self._probe(0)
-
-    def _tls_has_input(self, stream: Stream, probe: Callable[[float], bool]) -> bool:
+    def _tls_has_input(self, stream: Stream) -> bool:
         from mini_http.connect.streams import is_tls_waiting
 
-        if not stream.pending() and not probe(0):  # type: ignore[attr-defined]
+        if not stream.pending() and not self._probe(0):  # type: ignore[attr-defined]
             return False
         self._armed = _NOT_ARMED
         try:
@@ -318,7 +309,7 @@ class SimpleClient:
         until = monotonic() + seconds
         while not self.has_input():
             left = until - monotonic()
-            if left <= 0 or self._probe is None or not self._probe(left):
+            if left <= 0 or not self._probe(left * 1000):
                 return False
         return True
 
@@ -336,7 +327,9 @@ class SimpleClient:
 
     def write(self, data: ReadableBuffer) -> None:
         """Sends all of `data`. Raises WriteTimedOut, ConnectionBroken."""
-        stream = self._ready()
+        stream = self._stream
+        if stream is None or self._armed != self.timeout or self.deadline is not None:
+            stream = self._ready()
         try:
             stream.sendall(data)
         except OSError as error:

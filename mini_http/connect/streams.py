@@ -64,19 +64,20 @@ def set_wait(stream: Stream, seconds: float | None) -> None:
         stream.settimeout(None if seconds is None else max(seconds, 0.000_001))
 
 
-def input_probe(stream: Stream) -> Callable[[float], bool]:
-    """A function that waits some seconds for `stream` to have bytes, its end or an error to give.
+def input_probe(stream: Stream) -> Callable[[float], object]:
+    """A function that waits some milliseconds for `stream` to have bytes, its end or an error.
 
-    To be kept with the stream: making a poll object takes longer than asking it.
+    What it returns is true if there are. To be kept with the stream: making a poll object takes
+    longer than asking it.
     """
     descriptor = stream.fileno()
     if descriptor < 0:
-        return lambda seconds: False
+        return lambda milliseconds: False
     if not hasattr(select, "poll"):
-        return lambda seconds: bool(select.select([descriptor], [], [], seconds)[0])
+        return lambda milliseconds: select.select([descriptor], [], [], milliseconds / 1000)[0]
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
-    return lambda seconds: bool(poll.poll(seconds * 1000))
+    return poll.poll
 
 
 def wait_to_send(stream: Stream, seconds: float | None) -> tuple[bool, bool]:
@@ -119,7 +120,7 @@ def is_tls_waiting(error: OSError) -> bool:
 
 
 class FileStream:
-    """A stream over an object that has only `makefile("rb")` and `close`: a saved reply, a fake.
+    """A stream over an object that has only `makefile("rb")`: a saved reply, a fake.
 
     It can be read, not written, and never times out.
     """

@@ -194,14 +194,13 @@ class HTTPClient(SimpleClient):
         StateError unless the connection is idle; InvalidField, with nothing sent; and all that can
         go wrong with a connection and a reply, after which the connection is closed.
         """
-        sending = after(self._state if self._stream is not None else State.CLOSED, Move.SEND)
+        if self._stream is None or self._state is not State.IDLE:
+            after(self.state, Move.SEND)  # raises
         fields = tuple(fields)
         control = field_lines(fields).control
         framing = request_framing(method, fields, control, body)
-        if framing.fields:
-            fields += framing.fields
-        head = write_request_head(method, target, fields)
-        self._state = sending
+        head = write_request_head(method, target, fields + framing.fields)
+        self._state = State.SENDING
         self.exchanges += 1
         self.reply_begun = False
         try:
@@ -279,7 +278,9 @@ class HTTPClient(SimpleClient):
         else:
             self._state = after(self._state, Move.GET_REPLY)
             reader = body_reader(framing, self)
-            return HTTPResponse(head, reader, self, reason, framing is CHUNKED)
+            response = HTTPResponse(head, reader, self, reason)
+            response.chunked = framing is CHUNKED
+            return response
         response = HTTPResponse(head, reader, None, reason)
         self.end_reply()
         return response

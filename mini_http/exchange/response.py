@@ -42,7 +42,14 @@ class HTTPResponse(io.BufferedIOBase):
     holds the replies that redirected.
     """
 
+    close_reason: CloseReason | None = None
+    """Why the connection closes after this reply; None if it stays."""
+    chunked = False
+    """Whether the body is chunked."""
     _client: HTTPClient | None = None
+    """Who is to be told of the end of the body; None once the connection was given back."""
+    _ahead = b""
+    """What was read from the body, and not yet by the caller."""
     url: str = ""
     history: tuple[HTTPResponse, ...] = ()
     decoded = False
@@ -54,19 +61,18 @@ class HTTPResponse(io.BufferedIOBase):
         reader: BodyReader,
         client: HTTPClient | None = None,
         close_reason: CloseReason | None = None,
-        chunked: bool = False,
     ) -> None:
         self._head = head
         self.version = head.version
         self.status = self.code = head.status
         self.reason = head.reason
         self.headers = self.msg = head.headers
-        self.chunked = chunked
-        self.close_reason = close_reason
+        if close_reason is not None:
+            self.close_reason = close_reason
         self._reader = reader
         self._coded = reader  # stays the reader of the wire when _reader decodes
-        self._client = client  # None once it was given back
-        self._ahead = b""  # read from the body, and not yet by the caller
+        if client is not None:
+            self._client = client
 
     # --- reading
 

@@ -1,7 +1,7 @@
 """What options ask for, in the words of the engine: an opener, and for each URL a Request.
 
-Nothing here sends anything. What can't be asked for raises UsageError or InvalidURL, and a file that
-is to be sent and can't be read ReadFailed.
+Nothing here sends anything. What can't be asked for raises UsageError or InvalidURL; a file that is
+to be sent and can't be read raises ReadFailed.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def _method(options: Options) -> str | None:
 
 
 def _url(options: Options, text: str) -> URL:
-    url = URL.parse(text if _HAS_SCHEME.match(text) else f"http://{text}")
+    url = URL.parse(with_scheme(text))
     if options.get and options.data:
         data = os.fsdecode(joined_data(options.data))
         url = url.replace(query=data if url.query is None else f"{url.query}&{data}")
@@ -176,6 +176,11 @@ def _url(options: Options, text: str) -> URL:
     return url
 
 
+def with_scheme(text: str) -> str:
+    """A URL of the command line; one that names no scheme is http."""
+    return text if _HAS_SCHEME.match(text) else f"http://{text}"
+
+
 def remote_name(text: str) -> str:
     """The name that `-O` gives to the file: the last part of the URL's path, and never a path.
 
@@ -184,7 +189,7 @@ def remote_name(text: str) -> str:
     """
     from urllib.parse import unquote
 
-    url = URL.parse(text if _HAS_SCHEME.match(text) else f"http://{text}")
+    url = URL.parse(with_scheme(text))
     name = re.split(r"[/\\]", unquote(url.path))[-1]
     name = "".join(char if char.isprintable() else "_" for char in name)
     if name in ("", ".", ".."):

@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line, that of the process if `argv` is None; returns the exit code."""
-    arguments = sys.argv[1:] if argv is None else argv
+    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        if list(arguments) == ["demo"]:
-            from mini_http.tools.demo import demo
-
-            return demo()
+        if arguments[:1] == ["demo"]:
+            return _demo(arguments[1:])
         return _run(parse(arguments))
     except ReaderGone:
         return 0  # as in `mini-http URL | head`
@@ -52,6 +50,16 @@ def _run(options: Options) -> int:
     return next(filter(None, codes), 0)
 
 
+def _demo(arguments: list[str]) -> int:
+    if arguments:
+        raise UsageError(f"demo takes nothing more, not {arguments[0]!r}")
+    from mini_http.tools.demo import demo
+
+    for line in demo():
+        _print(line)
+    return 0
+
+
 def _print(text: str) -> int:
     Output(STANDARD_OUTPUT).write(f"{text}\n".encode())
     return 0
@@ -61,12 +69,11 @@ def version_text() -> str:
     """What `--version` prints: what a report of a fault has to name."""
     import platform
     import ssl
-    from importlib import import_module
 
+    from mini_http.base.version import __version__
     from mini_http.codec.content_coding import accept_encoding
 
-    version = import_module("mini_http").__version__
     return (
-        f"mini_http {version} (Python {platform.python_version()}, {ssl.OPENSSL_VERSION})\n"
+        f"mini_http {__version__} (Python {platform.python_version()}, {ssl.OPENSSL_VERSION})\n"
         f"content codings: {accept_encoding()}"
     )

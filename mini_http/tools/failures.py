@@ -70,16 +70,18 @@ def explained(error: BaseException, seconds: float) -> str:
     """What went wrong, in words; `seconds` is how long it took to."""
     code = exit_code(error)
     if code == TIMED_OUT:
-        return f"{error} after {seconds:.1f} s"
+        return f"{error} after {seconds:.3f} s"
     if code == CUT:
         expected = getattr(error, "expected", None)
         return "the reply was cut" + (f": {expected} more bytes were to come" if expected else "")
     if code == REDIRECTS:  # str() would begin with "HTTP Error"
         return f"{getattr(error, 'code', '')} {getattr(error, 'msg', '')}"
+    if code == UNSUPPORTED:  # and here with "<urlopen error"
+        return str(getattr(error, "reason", error))
     return str(error)
 
 
-CUT, TIMED_OUT, REDIRECTS = 18, 28, 47
+UNSUPPORTED, CUT, TIMED_OUT, REDIRECTS = 1, 18, 28, 47
 
 # In this order: the first row that fits decides. The classes stand here by their names, so that a
 # command to which nothing happens need not load them.
@@ -102,7 +104,7 @@ EXIT_CODES = (
     ExitCode(52, "the server closed without a reply", "RemoteDisconnected"),
     ExitCode(8, "the reply breaks the rules of HTTP", "ProtocolError"),
     ExitCode(56, "the connection broke", "MiniHTTPError"),
-    ExitCode(1, "the scheme is not supported", "URLError"),
+    ExitCode(UNSUPPORTED, "the scheme is not supported", "URLError"),
     ExitCode(23, "the body can't be written", "WriteFailed"),
     ExitCode(26, "a file to send can't be read", "ReadFailed"),
     ExitCode(55, "the system refused something else", "OSError"),

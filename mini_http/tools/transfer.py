@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from mini_http import base
 from mini_http.base.url import URL
-from mini_http.tools.asking import body_for, opener_for, remote_name, request_for, timeout_for
+from mini_http.tools.asking import (
+    body_for,
+    opener_for,
+    remote_name,
+    request_for,
+    timeout_for,
+    with_scheme,
+)
 from mini_http.tools.failures import ErrorStatus, Failure, exit_code, explained
 from mini_http.tools.progress import progress
 from mini_http.tools.terminal import STANDARD_OUTPUT, Output, printable, say
 from mini_http.tools.upload import Upload
-from mini_http.tools.wire import NOWHERE, Wire, watched_pool
+from mini_http.tools.wire import NOWHERE, Wire, watched_pool, without_passwords
 from mini_http.tools.write_out import written
 
 TYPE_CHECKING = False
@@ -50,13 +57,15 @@ class Transfer:
     connects = 0
     remote: Address = NOWHERE
     local: Address = NOWHERE
-    connected_after = secured_after = replied_after = 0.0
+    connected_after: float = 0.0
+    secured_after: float = 0.0
+    replied_after: float = 0.0
     method = ""
 
     def __init__(self, url: str, number: int = 0) -> None:
-        self.url = url
-        """The URL as it was given."""
-        self.number = number
+        self.url: str = with_scheme(url)
+        """The URL that was given."""
+        self.number: int = number
         """0 for the first one of the command."""
 
     @property
@@ -73,7 +82,7 @@ class Transfer:
     def url_effective(self) -> str:
         """The URL that the reply came from, after redirects, without a password."""
         if self.response is None:
-            return self.url
+            return without_passwords(self.url)
         return str(URL.parse(self.response.url).without_userinfo())
 
     @property
@@ -173,7 +182,7 @@ class Session:
         if self.options.fail and response.status >= LOWEST_ERROR_STATUS:
             response.close()
             words = f"{response.status} {response.reason}".rstrip()
-            raise ErrorStatus(f"{transfer.url_effective}: the server answered {words}")
+            raise ErrorStatus(f"the server answered {words}")
         with output:
             self._write(transfer, response, output)
 
@@ -203,7 +212,9 @@ class Session:
         if transfer.size or transfer.file_name:
             where = f" and are in {transfer.file_name}" if transfer.file_name else ""
             words += f"; {transfer.size} bytes came{where}"
-        transfer.complaint = printable(" ".join(words.split()))
+        if len(self.options.urls) > 1:
+            words = f"{transfer.url}: {words}"
+        transfer.complaint = printable(without_passwords(" ".join(words.split())))
         reason = getattr(error, "reason", None)
         transfer.verify_code = getattr(reason, "verify_code", 0)
         if isinstance(error, base.errors.HTTPError):

@@ -25,7 +25,7 @@ from mini_http.tools.terminal import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from ssl import SSLSocket
     from typing import Any
 
@@ -123,7 +123,12 @@ def shown_lines(head: bytes, secret: frozenset[str] = SECRET_FIELDS) -> Iterator
             is_secret = name.lower() in secret
         if is_secret:
             line = f" {MASK}" if is_folded else f"{name}: {MASK}"
-        yield printable(_USERINFO.sub(f"{MASK}@", line))
+        yield printable(without_passwords(line))
+
+
+def without_passwords(text: str) -> str:
+    """A text with the user and password of each URL in it masked."""
+    return _USERINFO.sub(f"{MASK}@", text)
 
 
 # --- watched clients
@@ -148,7 +153,7 @@ class WatchedClient(HTTPClient):
         self,
         method: str,
         target: str,
-        fields: list[tuple[str, str]],
+        fields: Sequence[tuple[str, str]],
         body: RequestBody = NO_BODY,
     ) -> HTTPResponse:
         if self.exchanges:

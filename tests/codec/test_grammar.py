@@ -1,4 +1,4 @@
-"""The named rules: what each takes, byte for byte, and that each is done with long input at once."""
+"""The named rules: what each takes, byte for byte; and each is soon done with long input."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_other_lines_do_not_begin_a_chunk(line):
 
 
 @example(b"5 \r")
-@given(st.binary(max_size=30) | st.text("0aF;=\" \t\r\n", max_size=30).map(str.encode))
+@given(st.binary(max_size=30) | st.text('0aF;=" \t\r\n', max_size=30).map(str.encode))
 def test_what_can_become_a_chunk_line_is_just_what_has_begun_one(data):
     """Some end makes a line of a beginning, and of nothing else."""
     ends = (b"\r\n", b"\n", b";\r\n")

@@ -25,9 +25,7 @@ from mini_http.codec.heads import (
     write_request_head,
 )
 
-TOKEN_CHARACTERS = (
-    "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-)
+TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 # --- writing
 
@@ -59,38 +57,49 @@ BAD_TARGETS = [
     "/ HTTP/1.1\r\nA: b\r\n\r\nGET /",
 ]
 BAD_NAMES = ["", " ", "A B", "A:", ":", "A ", " A", "\tA", "A\r\nB", "A\n", "A\0", "\xc4", "A(b)"]
-BAD_VALUES = ["a\r\nB: c", "a\rb", "a\nb", "a\n b", "a\r\n b", "\0", "\x1f", "\x7f", "\u0100", "\ud800"]
+BAD_VALUES = [
+    "a\r\nB: c",
+    "a\rb",
+    "a\nb",
+    "a\n b",
+    "a\r\n b",
+    "\0",
+    "\x1f",
+    "\x7f",
+    "\u0100",
+    "\ud800",
+]
 
 
 @pytest.mark.parametrize("method", BAD_METHODS)
 def test_a_method_that_is_no_token_is_refused(method):
-    with pytest.raises(InvalidField, match="^method can't contain"):
+    with pytest.raises(InvalidField, match=r"^method can't contain"):
         write_request_head(method, "/", [])
 
 
 @pytest.mark.parametrize("target", BAD_TARGETS)
 def test_a_target_that_is_not_visible_ascii_is_refused(target):
-    with pytest.raises(InvalidField, match="^request target must be visible ASCII"):
+    with pytest.raises(InvalidField, match=r"^request target must be visible ASCII"):
         write_request_head("GET", target, [("Host", "a")])
 
 
 @pytest.mark.parametrize("name", [*BAD_NAMES, 5, None, b"A"])
 def test_a_field_name_that_is_no_token_is_refused(name):
-    with pytest.raises(InvalidField, match="^Invalid header name .* no token"):
+    with pytest.raises(InvalidField, match=r"^Invalid header name .* no token"):
         write_request_head("GET", "/", [("Host", "a"), (name, "b")])
 
 
 @pytest.mark.parametrize("value", BAD_VALUES)
 def test_a_field_value_that_may_not_be_sent_is_refused(value):
-    with pytest.raises(InvalidField, match="^Invalid header value for A: "):
+    with pytest.raises(InvalidField, match=r"^Invalid header value for A: "):
         write_request_head("GET", "/", [("A", value), ("B", "c")])
-    with pytest.raises(InvalidField, match="^Invalid header value for A: "):
+    with pytest.raises(InvalidField, match=r"^Invalid header value for A: "):
         field_lines((("A", value),))
 
 
 @pytest.mark.parametrize("value", [5, None, b"a"])
 def test_a_field_value_that_is_no_string_is_refused_and_not_guessed_at(value):
-    with pytest.raises(InvalidField, match="^Invalid header value for A: .* is not a string"):
+    with pytest.raises(InvalidField, match=r"^Invalid header value for A: .* is not a string"):
         write_request_head("GET", "/", [("A", value)])
 
 
@@ -131,7 +140,7 @@ def parsed_request(head):
 
 
 nearly_legal = st.text(
-    st.sampled_from("aZ0-_~!/?%.@") | st.sampled_from(" \t:,;=\"\r\n\0\x7f\x80\xff\u0100\u0661"),
+    st.sampled_from("aZ0-_~!/?%.@") | st.sampled_from(' \t:,;="\r\n\0\x7f\x80\xff\u0100\u0661'),
     max_size=8,
 )
 anything = st.text(max_size=8)
@@ -144,7 +153,9 @@ token = st.text(TOKEN_CHARACTERS, min_size=1, max_size=8)
     target=st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=8)
     | nearly_legal
     | anything,
-    fields=st.lists(st.tuples(token | nearly_legal | anything, nearly_legal | anything), max_size=4),
+    fields=st.lists(
+        st.tuples(token | nearly_legal | anything, nearly_legal | anything), max_size=4
+    ),
 )
 @example("GET", "/", [("A", "b"), ("A", ""), ("a", " \t")])
 @example("GET", "/", [("A", "b\r\nC: d")])
@@ -206,14 +217,20 @@ GOOD_HEADS = [
         b"HTTP/1.1 200 OK\r\nA: b\r\na:c\r\nB:\r\nC: \t \r\nD:\t d d \t\r\n\r\n",
         (11, 200, "OK", [("A", "b"), ("a", "c"), ("B", ""), ("C", ""), ("D", "d d")]),
     ),
-    (b"HTTP/1.1 200 OK\r\nA: b: c\r\n!#: \xff\r\n\r\n", (11, 200, "OK", [("A", "b: c"), ("!#", "\xff")])),
+    (
+        b"HTTP/1.1 200 OK\r\nA: b: c\r\n!#: \xff\r\n\r\n",
+        (11, 200, "OK", [("A", "b: c"), ("!#", "\xff")]),
+    ),
     # a line feed alone ends a line
     (b"HTTP/1.1 200 OK\nA: b\n\n", (11, 200, "OK", [("A", "b")])),
     (b"HTTP/1.1 200 OK\r\nA: b\nC: d\r\n\n", (11, 200, "OK", [("A", "b"), ("C", "d")])),
     (b"HTTP/1.1 200 OK\nA: b\r\n\r\n", (11, 200, "OK", [("A", "b")])),
     # folded lines
     (b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", (11, 200, "OK", [("A", "b c")])),
-    (b"HTTP/1.1 200 OK\r\nA: b \r\n\t  c\t\r\n \r\n  d\r\nE: f\r\n\r\n", (11, 200, "OK", [("A", "b c d"), ("E", "f")])),
+    (
+        b"HTTP/1.1 200 OK\r\nA: b \r\n\t  c\t\r\n \r\n  d\r\nE: f\r\n\r\n",
+        (11, 200, "OK", [("A", "b c d"), ("E", "f")]),
+    ),
     (b"HTTP/1.1 200 OK\r\nA:\r\n b\r\n\r\n", (11, 200, "OK", [("A", "b")])),
     (b"HTTP/1.1 200 OK\r\nA: b\r\n C: d\r\n\r\n", (11, 200, "OK", [("A", "b C: d")])),
 ]
@@ -238,19 +255,55 @@ BAD_HEADS = [
     (b"HTTP/1.1 200 OK\r\nA: b\r\n", BadField, "the reply head has no empty line at its end"),
     (b"HTTP/1.1 200 OK", BadField, "the reply head has no empty line at its end"),
     (b"", BadField, "the reply head has no empty line at its end"),
-    (b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nC: d\r\n\r\n", BadField, "line 3 of the reply head has no colon: ''"),
-    (b"HTTP/1.1 200 OK\r\nA: b\r\nnonsense\r\n\r\n", BadField, "line 3 of the reply head has no colon: 'nonsense'"),
-    (b"HTTP/1.1 200 OK\r\nFoo : x\r\n\r\n", BadField, "line 2 .* field name that is no token: 'Foo : x'"),
-    (b"HTTP/1.1 200 OK\r\nA b: x\r\n\r\n", BadField, "line 2 .* field name that is no token: 'A b: x'"),
+    (
+        b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nC: d\r\n\r\n",
+        BadField,
+        "line 3 of the reply head has no colon: ''",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nA: b\r\nnonsense\r\n\r\n",
+        BadField,
+        "line 3 of the reply head has no colon: 'nonsense'",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nFoo : x\r\n\r\n",
+        BadField,
+        "line 2 .* field name that is no token: 'Foo : x'",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nA b: x\r\n\r\n",
+        BadField,
+        "line 2 .* field name that is no token: 'A b: x'",
+    ),
     (b"HTTP/1.1 200 OK\r\n: x\r\n\r\n", BadField, "line 2 .* field name that is no token: ': x'"),
     (b"HTTP/1.1 200 OK\r\n\xc4: x\r\n\r\n", BadField, "line 2 .* field name that is no token"),
-    (b"HTTP/1.1 200 OK\r\nA: b\0c\r\n\r\n", BadField, r"line 2 .* control character .*: 'A: b\\x00c'"),
-    (b"HTTP/1.1 200 OK\r\nA: b\rC: d\r\n\r\n", BadField, r"line 2 .* control character .*: 'A: b\\rC: d'"),
+    (
+        b"HTTP/1.1 200 OK\r\nA: b\0c\r\n\r\n",
+        BadField,
+        r"line 2 .* control character .*: 'A: b\\x00c'",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\nA: b\rC: d\r\n\r\n",
+        BadField,
+        r"line 2 .* control character .*: 'A: b\\rC: d'",
+    ),
     (b"HTTP/1.1 200 OK\r\nA: b\r\r\n\r\n", BadField, "line 2 .* control character"),
     (b"HTTP/1.1 200 OK\r\nA: b\x7f\r\n\r\n", BadField, "line 2 .* control character"),
-    (b"HTTP/1.1 200 OK\r\nA: b\r\n c\0\r\n\r\n", BadField, r"line 3 .* control character .*: ' c\\x00'"),
-    (b"HTTP/1.1 200 OK\r\n A: b\r\n\r\n", BadField, "line 2 .* continues a field, but none came before: ' A: b'"),
-    (b"HTTP/1.1 200 OK\r\n\tb\r\nA: b\r\n\r\n", BadField, "line 2 .* continues a field, but none came"),
+    (
+        b"HTTP/1.1 200 OK\r\nA: b\r\n c\0\r\n\r\n",
+        BadField,
+        r"line 3 .* control character .*: ' c\\x00'",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\n A: b\r\n\r\n",
+        BadField,
+        "line 2 .* continues a field, but none came before: ' A: b'",
+    ),
+    (
+        b"HTTP/1.1 200 OK\r\n\tb\r\nA: b\r\n\r\n",
+        BadField,
+        "line 2 .* continues a field, but none came",
+    ),
 ]
 
 
@@ -269,7 +322,11 @@ def test_a_bad_status_line_is_kept_in_its_error():
 LIMITED = [
     (b"A: b\r\n" * 3, Limits(fields=2), "more than 2 headers, found 3"),
     (b"A: b\r\n c\r\n" * 3, Limits(fields=2), "more than 2 headers, found 3"),
-    (b"A: bcdefghijklmnopq\r\n", Limits(line_bytes=18), "more than 18 bytes in line 2 .*, found 19"),
+    (
+        b"A: bcdefghijklmnopq\r\n",
+        Limits(line_bytes=18),
+        "more than 18 bytes in line 2 .*, found 19",
+    ),
     (b" " * 30 + b"\r\n", Limits(line_bytes=18), "more than 18 bytes in line 2 .*, found 30"),
 ]
 
@@ -334,7 +391,15 @@ def reading(read, source, limits):
         framing = str(error)
     persists = close_reason(head, framing)
     headers = head.headers
-    return head.version, head.status, head.reason, headers.items(), headers.keys(), framing, persists
+    return (
+        head.version,
+        head.status,
+        head.reason,
+        headers.items(),
+        headers.keys(),
+        framing,
+        persists,
+    )
 
 
 def assert_twins_agree(block, limits=DEFAULT_LIMITS):
@@ -347,14 +412,14 @@ def assert_twins_agree(block, limits=DEFAULT_LIMITS):
 SEEDS = [
     b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n",
     b"HTTP/1.0 301 Moved Permanently\r\nLocation: http://a.test/\r\nContent-Length: 0\r\n\r\n",
-    b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2; Path=/\r\n\r\n",
+    b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\nVary: a\r\nVary: b\r\n\r\n",
     b"HTTP/1.1 206 Partial Content\r\nVary: *\r\nX-Empty:\r\nX-Blank: \t \r\n\r\n",
     b"HTTP/1.1 404 \r\nConnection: close, x\r\nCONTENT-LENGTH:7\r\ncontent-length: 7 \r\n\r\n",
-    b"HTTP/1.1 200 OK\nServer: a\n folded\n\tagain\nETag: \"\xe9\"\n\n",
+    b'HTTP/1.1 200 OK\nServer: a\n folded\n\tagain\nETag: "\xe9"\n\n',
     b"HTTP/1.1 100 Continue\r\n\r\n",
 ]
 NASTY = [
-    *(bytes([byte]) for byte in b"\r\n \t:,;=\"\0\x0b\x1f\x7f\x80\x85\xa0\xff09+-_HTP/.aAK"),
+    *(bytes([byte]) for byte in b'\r\n \t:,;="\0\x0b\x1f\x7f\x80\x85\xa0\xff09+-_HTP/.aAK'),
     b"\r\n",
     b"\r\n ",
     b"\n\t",

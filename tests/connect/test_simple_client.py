@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import os
 import select
 import socket
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.connections import ClientGone
+from support.descriptors import can_list_descriptors, open_descriptors
 from support.servers import ScriptedServer
 from support.steps import Close, Drain, ExpectBytes, ExpectUntil, Pause, Reset, Send, StartTLS
 from support.streams import ScriptedStream, every_cut, every_split
@@ -22,14 +24,20 @@ from mini_http.base.timeouts import Deadline
 from mini_http.connect.simple_client import LINE_END, SimpleClient
 from mini_http.connect.tls import TLSSettings
 
-pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
-
 PATIENCE = 20.0
 """Far more seconds than anything here takes: a wait that must not matter."""
-SOON = 0.05
+SOON = 0.02
 """The seconds of a wait that is to end without anything having come."""
 MUCH = memoryview(bytes(32 << 20))
 """More than all buffers on the way hold."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_descriptors_leak_from_all_of_this():
+    """Once for all tests of this module: collecting the garbage takes longer than most of them."""
+    before = len(open_descriptors()) if can_list_descriptors() else 0
+    yield
+    assert not before or len(open_descriptors()) <= before
 
 
 class OtherSocket(socket.socket):
@@ -63,13 +71,19 @@ def fed(pieces, end="close", **options):
 
 
 @contextlib.contextmanager
-def secured(certificates, script, **options):
-    """A client in TLS with a server that plays a script."""
-    context = certificates.good.server_context()
+def served(script, timeout=PATIENCE):
+    """A client of a server on loopback that plays a script."""
     with (
-        ScriptedServer([[StartTLS(context), *script]]) as server,
-        SimpleClient(*server.address, **{"timeout": PATIENCE, **options}) as made,
+        ScriptedServer([script]) as server,
+        SimpleClient(*server.address, timeout=timeout) as made,
     ):
+        yield made
+
+
+@contextlib.contextmanager
+def secured(certificates, script, timeout=PATIENCE):
+    """A client in TLS with a server that plays a script."""
+    with served([StartTLS(certificates.good.server_context()), *script], timeout) as made:
         made.starttls("localhost", trusting(certificates))
         yield made
 
@@ -106,11 +120,10 @@ class Clock:
 
 
 def test_it_connects_when_it_is_made():
-    with ScriptedServer([[Send(b"hello\r\n")]]) as server:
-        with SimpleClient(*server.address, timeout=PATIENCE) as client:
-            assert client.readline() == b"hello"
-            assert not client.closed
-        assert client.closed
+    with served([Send(b"hello\r\n")]) as client:
+        assert client.readline() == b"hello"
+        assert not client.closed
+    assert client.closed
 
 
 def test_a_port_where_nobody_listens_is_an_error():
@@ -293,7 +306,7 @@ def test_the_limit_counts_the_delimiter():
 def test_any_delimiter_is_found_at_its_first_place_in_any_pieces(before, delimiter, data):
     sent = before + delimiter + b"rest"
     cuts = sorted(data.draw(st.sets(st.integers(0, len(sent)))) | {0, len(sent)})
-    pieces = [sent[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+    pieces = [sent[start:end] for start, end in itertools.pairwise(cuts)]
     end = sent.index(delimiter) + len(delimiter)
     with fed(pieces) as client:
         assert client.read_until(delimiter, len(sent)) == sent[:end]
@@ -405,24 +418,24 @@ def test_no_byte_is_lost_or_doubled_whatever_is_read(pieces, sizes):
 
 
 def test_a_line_must_come_whole_within_the_timeout():
-    with ScriptedServer([[drip]]) as server:
-        with (
-            SimpleClient(*server.address, timeout=0.3) as client,
-            pytest.raises(errors.ReadTimedOut, match="timed out"),
-        ):
-            client.readline()
+    with (
+        served([drip], timeout=0.3) as client,
+        pytest.raises(errors.ReadTimedOut, match="timed out"),
+    ):
+        client.readline()
 
 
 def test_a_line_in_tls_must_come_whole_within_the_timeout(certificates):
-    with secured(certificates, [drip], timeout=0.3) as client:
-        with pytest.raises(errors.ReadTimedOut):
-            client.readline()
+    with (
+        secured(certificates, [drip], timeout=0.3) as client,
+        pytest.raises(errors.ReadTimedOut),
+    ):
+        client.readline()
 
 
 def test_each_wait_for_bytes_has_the_timeout():
-    with ScriptedServer([[drip]]) as server:
-        with SimpleClient(*server.address, timeout=0.3) as client:
-            assert client.read(40) == b"x" * 40
+    with served([drip], timeout=0.3) as client:
+        assert client.read(40) == b"x" * 40
 
 
 def test_without_a_timeout_it_waits(client, peer):
@@ -469,8 +482,8 @@ def test_nothing_is_lost_by_a_timeout_in_tls(certificates, read):
     pause = Pause()
     script = [Send(b"hel"), pause, Send(b"lo\r\n"), end_in_tls]
     with secured(certificates, script) as client:
+        assert not client.at_end()
         client.timeout = SOON
-        assert client.at_end() is False
         with pytest.raises(errors.ReadTimedOut):
             read(client)
         client.timeout = PATIENCE
@@ -489,9 +502,10 @@ def test_readinto_times_out(client, peer):
 
 @pytest.mark.parametrize("known", [b"", b"be"])
 def test_a_time_to_be_done_can_be_given(known):
-    stream = ScriptedStream([known, b"gun\n"] if known else [b"begun\n"])
+    stream = ScriptedStream([known, b"begun\n"[len(known) :]])
     with SimpleClient.over(stream, timeout=PATIENCE) as client:
-        assert client.at_end() is False if known else True
+        if known:
+            assert not client.at_end()
         assert client.read_until(b"\n", 100, expires=monotonic() + 1) == b"begun\n"
         assert 0 < stream.timeouts[-1] <= 1
 
@@ -500,7 +514,7 @@ def test_a_time_to_be_done_can_be_given(known):
 def test_no_wait_begins_after_the_time_to_be_done(known):
     with fed([known, b" not ended"], "timeout") as client:
         if known:
-            assert client.at_end() is False
+            assert not client.at_end()
         with pytest.raises(errors.ReadTimedOut):
             client.read_until(b"\n", 100, expires=monotonic() - 1)
         assert client.buffered() == len(known)
@@ -574,12 +588,11 @@ def test_a_deadline_without_end_changes_nothing(client, peer):
 
 
 def test_the_deadline_is_shared_by_many_reads():
-    with ScriptedServer([[drip]]) as server:
-        with SimpleClient(*server.address, timeout=PATIENCE) as client:
-            client.deadline = Deadline(0.3)
-            with pytest.raises(errors.TotalTimedOut):
-                while client.read_some():
-                    pass
+    with served([drip]) as client:
+        client.deadline = Deadline(0.3)
+        with pytest.raises(errors.TotalTimedOut):
+            while client.read_some():
+                pass
 
 
 # --- whether there is something to read
@@ -621,12 +634,11 @@ def test_has_input_tells_of_the_end(client, peer):
 
 @pytest.mark.usefixtures("system")
 def test_has_input_tells_of_a_reset():
-    with ScriptedServer([[ExpectBytes(1), Reset()]]) as server:
-        with SimpleClient(*server.address, timeout=PATIENCE) as client:
-            client.write(b"1")
-            assert client.wait_for_input(PATIENCE)
-            with pytest.raises(errors.ConnectionBroken):
-                client.read_some()
+    with served([ExpectBytes(1), Reset()]) as client:
+        client.write(b"1")
+        assert client.wait_for_input(PATIENCE)
+        with pytest.raises(errors.ConnectionBroken):
+            client.read_some()
 
 
 @pytest.mark.usefixtures("system")
@@ -731,11 +743,9 @@ def test_all_bytes_are_sent(client, peer, data):
 
 
 def test_more_than_the_buffers_hold_is_sent():
-    with ScriptedServer([[ExpectBytes(len(MUCH)), Send(b"ok\n")]]) as server:
-        with SimpleClient(*server.address, timeout=PATIENCE) as client:
-            client.write(MUCH)
-            assert client.readline() == b"ok"
-        assert len(server.connections[0].received) == len(MUCH)
+    with served([ExpectBytes(len(MUCH)), Send(b"all of it\n")]) as client:
+        client.write(MUCH)
+        assert client.readline() == b"all of it"
 
 
 def test_a_peer_that_takes_nothing_is_an_error_in_time(client):
@@ -745,9 +755,11 @@ def test_a_peer_that_takes_nothing_is_an_error_in_time(client):
 
 
 def test_a_server_in_tls_that_takes_nothing_is_an_error_in_time(certificates):
-    with secured(certificates, [Pause()], timeout=0.3) as client:
-        with pytest.raises(errors.WriteTimedOut):
-            client.write(MUCH)
+    with (
+        secured(certificates, [Pause()], timeout=0.3) as client,
+        pytest.raises(errors.WriteTimedOut),
+    ):
+        client.write(MUCH)
 
 
 def test_the_deadline_bounds_writing(client):
@@ -769,19 +781,16 @@ def test_writing_to_who_has_gone_is_an_error(client, peer):
 
 @pytest.mark.usefixtures("system")
 def test_all_is_sent_when_nothing_comes_in():
-    with ScriptedServer([[ExpectBytes(len(MUCH)), Send(b"ok\n")]]) as server:
-        with SimpleClient(*server.address, timeout=PATIENCE) as client:
-            assert client.write_unless_input(MUCH)
-            assert client.readline() == b"ok"
-        assert len(server.connections[0].received) == len(MUCH)
+    with served([ExpectBytes(len(MUCH)), Send(b"all of it\n")]) as client:
+        assert client.write_unless_input(MUCH)
+        assert client.readline() == b"all of it"
 
 
 @pytest.mark.usefixtures("system")
 def test_sending_stops_when_something_comes_in():
-    with ScriptedServer([[ExpectBytes(100_000), Send(b"stop\n"), Drain()]]) as server:
-        with SimpleClient(*server.address, timeout=PATIENCE) as client:
-            assert not client.write_unless_input(memoryview(bytes(1 << 30)))
-            assert client.readline() == b"stop"
+    with served([ExpectBytes(100_000), Send(b"stop\n"), Drain()]) as client:
+        assert not client.write_unless_input(memoryview(bytes(1 << 30)))
+        assert client.readline() == b"stop"
 
 
 def test_nothing_is_sent_when_something_is_buffered(client, peer):
@@ -871,48 +880,45 @@ def test_lines_go_both_ways_after_starttls(certificates):
         Send(b"250 hello\r\n"),
         end_in_tls,
     ]
-    with ScriptedServer([script]) as server:
-        with SimpleClient(*server.address, timeout=PATIENCE) as client:
-            assert client.readline() == b"220 ready"
-            client.writeline("STARTTLS")
-            assert client.readline() == b"220 go ahead"
-            client.starttls("localhost", trusting(certificates))
-            client.writeline("HELLO")
-            assert list(client) == [b"250 hello"]
+    with served(script) as client:
+        assert client.readline() == b"220 ready"
+        client.writeline("STARTTLS")
+        assert client.readline() == b"220 go ahead"
+        client.starttls("localhost", trusting(certificates))
+        client.writeline("HELLO")
+        assert list(client) == [b"250 hello"]
 
 
 def test_bytes_that_came_before_tls_are_refused(certificates):
-    with ScriptedServer([[Send(b"220 go ahead\r\n250 evil\r\n"), Drain()]]) as server:
-        with SimpleClient(*server.address, timeout=PATIENCE) as client:
-            assert client.readline() == b"220 go ahead"
-            with pytest.raises(errors.TLSFailed, match="10 bytes came in the clear"):
-                client.starttls("localhost", trusting(certificates))
-            assert client.closed
+    with served([Send(b"220 go ahead\r\n250 evil\r\n"), Drain()]) as client:
+        assert client.readline() == b"220 go ahead"
+        with pytest.raises(errors.TLSFailed, match="10 bytes came in the clear"):
+            client.starttls("localhost", trusting(certificates))
+        assert client.closed
 
 
 def test_the_certificate_must_be_for_the_name(certificates):
-    with ScriptedServer([[StartTLS(certificates.wrong_name.server_context())]]) as server:
-        with SimpleClient(*server.address, timeout=PATIENCE) as client:
-            with pytest.raises(errors.TLSFailed, match=r"is for elsewhere\.example"):
-                client.starttls("localhost", trusting(certificates))
-            assert client.closed
+    with served([StartTLS(certificates.wrong_name.server_context())]) as client:
+        with pytest.raises(errors.TLSFailed, match=r"is for elsewhere\.example"):
+            client.starttls("localhost", trusting(certificates))
+        assert client.closed
 
 
 def test_without_settings_the_usual_authorities_are_trusted(certificates):
-    with ScriptedServer([[StartTLS(certificates.good.server_context())]]) as server:
-        with SimpleClient(*server.address, timeout=PATIENCE) as client:
-            with pytest.raises(errors.TLSFailed, match="unknown issuer"):
-                client.starttls("localhost")
+    with (
+        served([StartTLS(certificates.good.server_context())]) as client,
+        pytest.raises(errors.TLSFailed, match="unknown issuer"),
+    ):
+        client.starttls("localhost")
 
 
 @pytest.mark.parametrize("total", [None, PATIENCE])
 def test_the_handshake_ends_within_the_timeout(total):
-    with ScriptedServer([[Drain()]]) as server:
-        with SimpleClient(*server.address, timeout=SOON) as client:
-            client.deadline = total and Deadline(total)
-            with pytest.raises(errors.ConnectTimedOut):
-                client.starttls("localhost")
-            assert client.closed
+    with served([Drain()], timeout=SOON) as client:
+        client.deadline = total and Deadline(total)
+        with pytest.raises(errors.ConnectTimedOut):
+            client.starttls("localhost")
+        assert client.closed
 
 
 def test_an_end_in_tls_is_an_end(certificates):
@@ -932,13 +938,12 @@ def test_an_end_that_tls_did_not_announce_is_an_error(certificates, read):
 
 
 def test_a_reset_is_an_error():
-    with ScriptedServer([[ExpectBytes(1), Reset()]]) as server:
-        with SimpleClient(*server.address, timeout=PATIENCE) as client:
-            client.write(b"1")
-            with pytest.raises(errors.ConnectionBroken) as caught:
-                client.read_some()
-            assert isinstance(caught.value.reason, ConnectionResetError)
-            assert client.closed
+    with served([ExpectBytes(1), Reset()]) as client:
+        client.write(b"1")
+        with pytest.raises(errors.ConnectionBroken) as caught:
+            client.read_some()
+        assert isinstance(caught.value.reason, ConnectionResetError)
+        assert client.closed
 
 
 @pytest.mark.parametrize(
