@@ -6,7 +6,7 @@ from mini_http.base.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mini_http.base.headers import Headers
 
@@ -23,12 +23,13 @@ class ResponseHead(Value):
     """What a reply says first (RFC 9112 section 4).
 
     `version` is 10 or 11, as in http.client; later minor versions of HTTP/1 count as 11. `reason`
-    is the server's phrase, possibly empty. `control` are those of the fields that say how the body
-    is framed and coded and whether the connection stays, names and values in lower case.
+    is the server's phrase, possibly empty. `control` holds those of the fields that say how the
+    body is framed and coded and whether the connection stays: names and values in lower case, and
+    the values of a repeated one joined with ", " (RFC 9110 section 5.3).
     """
 
     version: int
     status: int
     reason: str
     headers: Headers
-    control: Sequence[tuple[str, str]] = ()
+    control: Mapping[str, str]

@@ -60,6 +60,7 @@ def _check_seconds(value: object, name: str) -> None:
 
 
 NO_TIMEOUT = Timeout(None, None, None)
+DEFAULT_TIMEOUT = Timeout()
 
 
 class Deadline:

@@ -138,4 +138,4 @@ def write_last_chunk(trailers: Sequence[tuple[str, str]] = ()) -> bytes:
 
     Raises InvalidField for a field that may not be sent.
     """
-    return b"0\r\n%b\r\n" % field_lines(tuple(trailers)).data
+    return f"0\r\n{field_lines(tuple(trailers)).text}\r\n".encode("latin-1")

@@ -79,38 +79,31 @@ def response_framing(method: str, head: ResponseHead) -> Framing:
     # 2. After a 2xx to CONNECT the connection is a tunnel.
     if method == "CONNECT" and status < 300:
         return NO_BODY
-    lengths = []
-    codings = []
-    for name, value in head.control:
-        if name == "content-length":
-            lengths.append(value)
-        elif name == "transfer-encoding":
-            codings.append(value)
     # 3., 4. Transfer-Encoding overrides Content-Length; only "chunked", alone, can be undone.
-    if codings:
-        if codings != ["chunked"]:
-            raise base.errors.BadFraming(
-                f"Transfer-Encoding: {', '.join(codings)} is not chunked alone"
-            )
+    coding = head.control.get("transfer-encoding")
+    if coding is not None:
+        if coding != "chunked":
+            raise base.errors.BadFraming(f"Transfer-Encoding: {coding} is not chunked alone")
         return CHUNKED
     # 5., 6. A valid Content-Length is the number of bytes.
-    if lengths:
-        return Length(content_length(lengths))
+    length = head.control.get("content-length")
+    if length is not None:
+        return Length(content_length(length))
     # 7. is about requests. 8. Otherwise the body ends with the connection.
     return UNTIL_CLOSE
 
 
-def content_length(values: list[str]) -> int:
-    """The number that Content-Length fields agree on (RFC 9110 section 8.6).
+def content_length(value: str) -> int:
+    """The number that Content-Length, combined into one value, says (RFC 9110 section 8.6).
 
-    Equal repeats, as fields or as a list in one, count as one. Raises BadFraming for anything else.
+    Equal members of a list count as one. Raises BadFraming for anything else.
     """
-    number = values[0]
-    if len(values) > 1 or "," in number:
-        numbers = {number.strip(" \t") for value in values for number in value.split(",")}
+    number = value
+    if "," in value:
+        numbers = {number.strip(" \t") for number in value.split(",")}
         number = numbers.pop()
         if numbers:
-            raise base.errors.BadFraming(f"Content-Length fields differ: {', '.join(values)}")
+            raise base.errors.BadFraming(f"Content-Length fields differ: {value}")
     if CONTENT_LENGTH.fullmatch(number) is None:
         raise base.errors.BadFraming(f"Content-Length is no number of 1 to 19 digits: {number!r}")
     return int(number)
@@ -120,21 +113,18 @@ def close_reason(head: ResponseHead, framing: Framing) -> CloseReason | None:
     """Why the connection closes after this reply, None if it persists (RFC 9112 section 9.3)."""
     if framing is UNTIL_CLOSE:
         return CloseReason.BODY_UNTIL_CLOSE
-    keeps_alive = False
-    for name, value in head.control:
-        if name == "connection":
-            if value == "keep-alive":
-                keeps_alive = True
-                continue
-            options = [option.strip(" \t") for option in value.split(",")]
-            if "close" in options:
-                return CloseReason.REPLY_SAID_CLOSE
-            keeps_alive = keeps_alive or "keep-alive" in options
-        elif name == "content-length" and framing is CHUNKED:
+    control = head.control
+    if framing is CHUNKED:
+        if "content-length" in control:
             return CloseReason.DOUBLE_FRAMING
-    if head.version == 10:
-        if framing is CHUNKED:
+        if head.version == 10:
             return CloseReason.OLD_CHUNKED
-        if not keeps_alive:
-            return CloseReason.OLD_VERSION
+    connection = control.get("connection", "")
+    if connection == "keep-alive" or (not connection and head.version == 11):
+        return None  # nearly always
+    options = [option.strip(" \t") for option in connection.split(",")]
+    if "close" in options:
+        return CloseReason.REPLY_SAID_CLOSE
+    if head.version == 10 and "keep-alive" not in options:
+        return CloseReason.OLD_VERSION
     return None

@@ -15,9 +15,6 @@ TOKEN_CHARACTER = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 FIELD_CHARACTER = r"[\t\x20-\x7e\x80-\xff]"
 """A byte of a field value: visible, space, tab or obs-text (RFC 9110 section 5.5)."""
 
-TARGET_CHARACTER = r"[\x21-\x7e]"
-"""A byte of a request target: RFC 3986 allows fewer, but none outside of these."""
-
 TOKEN = re.compile(rf"{TOKEN_CHARACTER}++")
 FIELD_VALUE = re.compile(rf"{FIELD_CHARACTER}*+")
 
@@ -35,9 +32,6 @@ CONTROL_OF_REPLY = ("connection", "content-encoding", "content-length", "transfe
 
 CONTROL_LINE = re.compile(rf"\n({'|'.join(CONTROL_OF_REPLY)}):[ \t]*+([^\r]*+)")
 """One of these, in a head that is known to be legal and was put in lower case."""
-
-REQUEST_LINE = re.compile(rf"{TOKEN_CHARACTER}++ {TARGET_CHARACTER}++ HTTP/1\.1\r\n")
-"""request-line (RFC 9112 section 3)."""
 
 HEAD_END = re.compile(rb"\n\r?\n")
 """The empty line after a head. A line feed alone is taken as a line end (RFC 9112 section 2.2)."""

@@ -335,24 +335,33 @@ class SimpleClient:
         except OSError as error:
             self._failed(error, "write")
 
-    def write_unless_input(self, data: memoryview) -> bool:
+    def write_unless_input(
+        self, data: memoryview, goes_on: Callable[[], bool] = lambda: False
+    ) -> bool:
         """Sends `data`, but stops when bytes come in or the connection ends; whether all was sent.
 
         For a long request body: a server that refuses it answers, and may not read on. What it
-        said can be read after this returned False. Raises WriteTimedOut.
+        said can be read after this returned False. `goes_on` is called when something came in; it
+        may read it, and return True to go on sending. Raises WriteTimedOut.
         """
         from mini_http.connect.streams import try_send, wait_to_send
 
-        if self.buffered():
-            return False
-        if self.fileno() < 0:  # there is no telling whether anything comes in
-            self.write(data)
-            return True
-        while data:
+        while True:
+            if self.buffered():
+                if not goes_on():
+                    return False
+                continue
+            if not data:
+                return True
             stream = self._ready()
+            if stream.fileno() < 0:  # there is no telling whether anything comes in
+                self.write(data)
+                return True
             has_input, takes_output = wait_to_send(stream, self._armed)
             if has_input and self.has_input():
-                return False
+                if not goes_on():
+                    return False
+                continue
             if not has_input and not takes_output:
                 self._failed(TimeoutError("timed out"), "write")
             self._armed = _NOT_ARMED
@@ -360,7 +369,6 @@ class SimpleClient:
                 data = data[try_send(stream, data) :]
             except OSError:
                 return False
-        return True
 
     # --- the connection
 

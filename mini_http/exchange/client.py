@@ -25,7 +25,6 @@ from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import DEFAULT_SECONDS, Deadline, Timeout
 from mini_http.base.url import URL
 from mini_http.codec.framing import (
-    CHUNKED,
     NO_BODY,
     CloseReason,
     Length,
@@ -43,7 +42,7 @@ from mini_http.exchange.states import Move, State, after
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from mini_http.base.headers import Headers
     from mini_http.base.heads import ResponseHead
@@ -54,7 +53,7 @@ if TYPE_CHECKING:
     from mini_http.exchange.sending import SentFraming
 
     Field = tuple[str, str]
-    GivenFields = dict[str, str] | Iterable[tuple[str, str]]
+    GivenFields = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
 
 CONTINUE_SECONDS = 1.0
 """How long `Expect: 100-continue` waits before the body is sent all the same (RFC 9110 10.1.1)."""
@@ -108,6 +107,7 @@ class HTTPClient(SimpleClient):
     reply_begun = False
     """Whether anything of the reply to the last request has come."""
     _state = State.IDLE
+    _interim_replies = 0
     _options: DialOptions | None = None
 
     # --- commands
@@ -127,11 +127,15 @@ class HTTPClient(SimpleClient):
         """
         if self.response is not None:
             self.response.close()
-        fields = list(headers.items() if isinstance(headers, dict) else headers or ())
+        given = headers or ()
+        fields = list(given.items() if hasattr(given, "items") else given)
         if all(name.lower() != "host" for name, _ in fields):
             fields.insert(0, ("Host", self.authority))
         self.timeout = self.timeouts.read
         self.deadline = None if self.timeouts.total is None else Deadline(self.timeouts.total)
+        if self.exchanges and self.state is State.IDLE and self.has_input():
+            # The server closed it, or said something that nobody asked for.
+            self.close_because(CloseReason.SERVER_CLOSED)
         if self.closed:
             self.connect()
         self.response = self.exchange(command, document, fields, bodies.request_body(body))
@@ -203,6 +207,7 @@ class HTTPClient(SimpleClient):
         self._state = State.SENDING
         self.exchanges += 1
         self.reply_begun = False
+        self._interim_replies = 0
         try:
             early = self._send(head, body, framing, "expect" in control)
             reply = early or self._read_head()
@@ -226,18 +231,38 @@ class HTTPClient(SimpleClient):
             self.write(b"".join([head, *framed_pieces(body, framing)]))
             return None
         self.write(head)
-        if expects_continue and self.wait_for_input(CONTINUE_SECONDS):
-            reply = self._read_head(until_continue=True)
-            if reply.status != 100:
-                return reply
-        return None if send_body(self, body, framing) else self._read_head()
+        early = self._wait_for_continue() if expects_continue else None
+        return early or self._send_long_body(body, framing)
 
-    def _read_head(self, until_continue: bool = False) -> ResponseHead:
-        """The next reply head that is not interim; with `until_continue`, a 100 is given too."""
+    def _wait_for_continue(self) -> ResponseHead | None:
+        """Waits for a 100 (Continue); returns the reply head if the reply itself comes instead."""
+        until = monotonic() + CONTINUE_SECONDS
+        while self.wait_for_input(until - monotonic()):
+            head = self._read_head(give_interim=True)
+            if head.status == 100:
+                break
+            if not _is_interim(head):
+                return head
+        return None
+
+    def _send_long_body(self, body: RequestBody, framing: SentFraming) -> ResponseHead | None:
+        """Sends a body after its head; returns the reply head if the reply comes first."""
+        early: ResponseHead | None = None
+
+        def goes_on() -> bool:
+            nonlocal early
+            head = self._read_head(give_interim=True)
+            early = None if _is_interim(head) else head
+            return early is None
+
+        return None if send_body(self, body, framing, goes_on) else early or self._read_head()
+
+    def _read_head(self, give_interim: bool = False) -> ResponseHead:
+        """The next reply head; interim ones are skipped, unless `give_interim`."""
         limits = self.limits
         began = monotonic()
         expires = None  # for the first head, which is nearly always the only one: `timeout`
-        for _ in range(limits.interim_replies + 1):
+        while True:
             try:
                 block = self.read_until(
                     HEAD_END, limits.head_bytes, "bytes in the reply head", expires
@@ -249,13 +274,19 @@ class HTTPClient(SimpleClient):
             head = read_response_head(block, limits)
             if head.status >= 200 or head.status == 101:
                 return head
+            self._count_interim(head)
+            if give_interim:
+                return head
             if self.timeout is not None:
                 expires = began + self.timeout
-            if self.on_interim is not None:
-                self.on_interim(head)
-            if head.status == 100 and until_continue:
-                return head
-        raise base.errors.LimitExceeded("interim replies", limits.interim_replies)
+
+    def _count_interim(self, head: ResponseHead) -> None:
+        """Offers an interim reply to the hook. Raises LimitExceeded for one too many."""
+        self._interim_replies += 1
+        if self._interim_replies > self.limits.interim_replies:
+            raise base.errors.LimitExceeded("interim replies", self.limits.interim_replies)
+        if self.on_interim is not None:
+            self.on_interim(head)
 
     def _begin_reply(self, method: str, head: ResponseHead, asked_upgrade: bool) -> HTTPResponse:
         """The reply that has this head; its body comes from the connection as it is read."""
@@ -278,9 +309,7 @@ class HTTPClient(SimpleClient):
         else:
             self._state = after(self._state, Move.GET_REPLY)
             reader = body_reader(framing, self)
-            response = HTTPResponse(head, reader, self, reason)
-            response.chunked = framing is CHUNKED
-            return response
+            return HTTPResponse(head, reader, self, reason)
         response = HTTPResponse(head, reader, None, reason)
         self.end_reply()
         return response
@@ -336,6 +365,10 @@ class HTTPSClient(HTTPClient):
         if self.closed:
             super().connect()
             self.starttls(self.host, self.tls)
+
+
+def _is_interim(head: ResponseHead) -> bool:
+    return head.status < 200 and head.status != 101
 
 
 def _says_close(fields: Sequence[Field]) -> bool:

@@ -14,7 +14,7 @@ from mini_http.codec.framing import content_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mini_http.connect.simple_client import SimpleClient
     from mini_http.exchange.request_body import RequestBody
@@ -65,7 +65,7 @@ def request_framing(
         return SentFraming((), True, None)
     if lengths:
         try:
-            length = content_length(lengths)
+            length = content_length(", ".join(lengths))
         except base.errors.BadFraming as error:
             raise base.errors.InvalidField(str(error)) from None
         if body.length is not None and body.length != length:
@@ -87,13 +87,17 @@ def _values(fields: Sequence[Field], lowered_name: str) -> list[str]:
 _NO_BODY_FRAMING = SentFraming((), False, 0)
 
 
-def send_body(client: SimpleClient, body: RequestBody, framing: SentFraming) -> bool:
-    """Sends `body`, which has a head before it; returns False if a reply came first.
+def send_body(
+    client: SimpleClient, body: RequestBody, framing: SentFraming, goes_on: Callable[[], bool]
+) -> bool:
+    """Sends `body`, which has a head before it; returns whether all of it was sent.
 
+    `goes_on` is called when the server says something meanwhile; if it returns False, sending ends.
     Raises InvalidRequest when the body turns out to be of another length than Content-Length says.
     """
     return all(
-        client.write_unless_input(memoryview(piece)) for piece in framed_pieces(body, framing)
+        client.write_unless_input(memoryview(piece), goes_on)
+        for piece in framed_pieces(body, framing)
     )
 
 

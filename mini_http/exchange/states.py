@@ -65,7 +65,6 @@ MOVES: Mapping[State, Mapping[Move, State]] = {
     },
     State.REPLYING: {
         Move.END_REPLY: State.IDLE,
-        Move.SWITCH: State.SWITCHED,
         Move.CLOSE: State.CLOSED,
     },
     State.SWITCHED: {

@@ -21,7 +21,7 @@ from weakref import WeakSet
 from mini_http import base
 from mini_http.base.commands import command
 from mini_http.base.limits import DEFAULT_LIMITS
-from mini_http.base.timeouts import Deadline
+from mini_http.base.timeouts import DEFAULT_TIMEOUT, Deadline
 from mini_http.codec.framing import CloseReason
 from mini_http.exchange.client import HTTPClient
 from mini_http.exchange.request_body import NO_BODY
@@ -89,8 +89,7 @@ class Pool:
         target: str,
         fields: list[tuple[str, str]],
         body: RequestBody = NO_BODY,
-        *,
-        timeout: Timeout,
+        timeout: Timeout = DEFAULT_TIMEOUT,
         deadline: Deadline | None = None,
     ) -> HTTPResponse:
         """Sends one request along `route` and returns its reply, its head read.
@@ -99,7 +98,9 @@ class Pool:
         `timeout.total`. Raises the errors of HTTPClient.exchange and of dialing.
         """
         while True:
-            client = self.acquire(route, timeout, deadline)
+            client = self._take_idle(route) or self._open(route, timeout, deadline)
+            client.timeout = timeout.read
+            client.deadline = deadline
             reused = client.exchanges > 0
             try:
                 return client.exchange(method, target, fields, body)

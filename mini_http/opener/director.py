@@ -81,13 +81,17 @@ class OpenerDirector:
         `timeout` is in seconds or a Timeout. Raises URLError (TimedOut, ConnectionFailed,
         ProtocolError and so on) and HTTPError for a reply whose status is an error.
         """
-        request = Request(fullurl, data) if isinstance(fullurl, str) else fullurl
-        if request is fullurl and data is not None:
-            request.data = data
+        if isinstance(fullurl, str):
+            request = Request(fullurl, data)
+        else:
+            request = fullurl
+            if data is not None:
+                request.data = data
+            if not request.history:
+                request.deadline = None  # of an earlier opening of the same Request
         request.timeout = timeout
-        if not request.history:
-            request.deadline = None  # of an earlier opening of the same Request
-        before, openers, after = self._hooks(request.type)
+        scheme = request.type
+        before, openers, after = self._hooks_by_scheme.get(scheme) or self._find_hooks(scheme)
         for hook in before:
             request = hook(request)
         response = None
@@ -99,24 +103,22 @@ class OpenerDirector:
             response = hook(request, response)
         return response
 
-    def _hooks(self, scheme: str) -> tuple[Hooks, Hooks, Hooks]:
+    def _find_hooks(self, scheme: str) -> tuple[Hooks, Hooks, Hooks]:
         """The methods to call for this scheme: before opening, to open, and after."""
-        hooks = self._hooks_by_scheme.get(scheme)
-        if hooks is None:
-            before = [
-                getattr(handler, f"{scheme}_request")
-                for handler in self.process_request.get(scheme, ())
-            ]
-            openers = [
-                getattr(handler, f"{kind}_open")
-                for kind in ("default", scheme, "unknown")
-                for handler in self.handle_open.get(kind, ())
-            ]
-            after = [
-                getattr(handler, f"{scheme}_response")
-                for handler in self.process_response.get(scheme, ())
-            ]
-            hooks = self._hooks_by_scheme[scheme] = before, openers, after
+        before = [
+            getattr(handler, f"{scheme}_request")
+            for handler in self.process_request.get(scheme, ())
+        ]
+        openers = [
+            getattr(handler, f"{kind}_open")
+            for kind in ("default", scheme, "unknown")
+            for handler in self.handle_open.get(kind, ())
+        ]
+        after = [
+            getattr(handler, f"{scheme}_response")
+            for handler in self.process_response.get(scheme, ())
+        ]
+        hooks = self._hooks_by_scheme[scheme] = before, openers, after
         return hooks
 
     def error(self, proto: str, *args: Any) -> Any:

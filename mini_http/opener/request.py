@@ -29,6 +29,8 @@ class Request:
     timeout: float | Timeout | None
     deadline: Deadline | None = None
     """The running limit that this request shares with those that it is redirected to."""
+    method: str | None = None
+    """The method, where data alone does not tell it."""
     history: tuple[HTTPResponse, ...] = ()
     """The replies that redirected to this request."""
     decode_content = False
@@ -142,7 +144,7 @@ class Request:
 
     def get_method(self) -> str:
         """The method to send. May be overridden, also on an instance."""
-        return getattr(self, "method", None) or ("GET" if self._data is None else "POST")
+        return self.method or ("GET" if self._data is None else "POST")
 
     def add_header(self, key: str, val: str) -> None:
         """Sets a field that is sent again after a redirect, within the same origin if secret."""
@@ -183,10 +185,12 @@ class Request:
         fields = self.unredirected_hdrs
         if self.headers:
             fields = fields | self.headers
-        sent = [("Host", fields.get("Host") or self.url.authority)]
-        sent += [
-            (spelling.get(name, name), value) for name, value in fields.items() if name != "Host"
-        ]
+        sent = [("Host", self.url.authority)]
+        for name, value in fields.items():
+            if name != "Host":
+                sent.append((spelling.get(name, name), value))
+            elif value:
+                sent[0] = ("Host", value)
         return sent
 
     def mark_secret(self, *names: str) -> None:

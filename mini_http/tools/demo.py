@@ -145,7 +145,8 @@ def _watched_lines(show: Callable[[str], object]) -> type[SimpleClient]:
 
 def _times(server: DemoServer, rounds: int) -> Iterator[str]:
     """A table of what one request takes each client."""
-    yield f"    One GET of 1 KB, the median of {rounds * IN_A_ROW} by each client, on this machine:\n"
+    count = rounds * IN_A_ROW
+    yield f"    One GET of 1 KB, the median of {count} by each client, on this machine:\n"
     with HTTPClient(f"{server.host}:{server.port}") as http, Pool() as pool, Pool() as another:
         clients = _clients(server, http, pool, another)
         times: dict[str, list[float]] = {name: [] for name in clients}
@@ -159,8 +160,8 @@ def _times(server: DemoServer, rounds: int) -> Iterator[str]:
                     times[name].append(perf_counter() - began)
                 connections[name] += server.connections - before
     for name, taken in times.items():
-        count = connections[name]
-        yield f"    {name:24}{median(taken) * 1e6:6.0f} µs   {count:3} connection{'s'[: count != 1]}"
+        noun = "connection" if connections[name] == 1 else "connections"
+        yield f"    {name:24}{median(taken) * 1e6:6.0f} µs   {connections[name]:3} {noun}"
     yield "\n    Most of it is the time that Python's own server takes to answer."
 
 

@@ -116,24 +116,24 @@ def test_a_probe_tells_of_bytes_and_of_the_end(ends):
     ours, theirs = ends
     probe = input_probe(ours)
     assert not probe(0)
-    assert not probe(SOON)
+    assert not probe(SOON * 1000)
     theirs.sendall(b"1")
     assert probe(0)
     assert ours.recv(1) == b"1"
     assert not probe(0)
     theirs.close()
-    assert probe(PATIENCE)
+    assert probe(PATIENCE * 1000)
 
 
 @pytest.mark.usefixtures("system")
 def test_a_probe_waits(ends):
     ours, theirs = ends
     threading.Timer(SOON, theirs.sendall, [b"1"]).start()
-    assert input_probe(ours)(PATIENCE)
+    assert input_probe(ours)(PATIENCE * 1000)
 
 
 def test_a_stream_without_descriptor_never_has_input():
-    assert not input_probe(ScriptedStream([b"1"]))(PATIENCE)
+    assert not input_probe(ScriptedStream([b"1"]))(PATIENCE * 1000)
 
 
 # --- output

@@ -56,18 +56,17 @@ class AbstractHTTPHandler(BaseHandler):
         timeout = _default_timeout() if timeout is DEFAULT_TIMEOUT else Timeout.of(timeout)
         if timeout.total is not None and request.deadline is None:
             request.deadline = Deadline(timeout.total)
-        data = request.data
         response = self.pool.send(
             route,
             request.get_method(),
             request.selector,
             request.fields(),
-            bodies.NO_BODY if data is None else bodies.request_body(data),
-            timeout=timeout,
-            deadline=request.deadline,
+            bodies.request_body(request.data),
+            timeout,
+            request.deadline,
         )
         response.url = request.full_url
-        response.msg = response.reason  # type: ignore[assignment]  # as urllib has it; http.client has the headers there
+        response.msg = response.reason  # as urllib has it; http.client has the headers there
         if request.history:
             response.history = request.history
         return response
