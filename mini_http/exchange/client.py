@@ -59,7 +59,7 @@ CONTINUE_SECONDS = 1.0
 """How long `Expect: 100-continue` waits before the body is sent all the same (RFC 9110 10.1.1)."""
 
 DRAIN_SECONDS = 1.0
-"""How long one wait for an unread rest may take before the connection is closed instead."""
+"""How long an unread rest is waited for before the connection is closed instead."""
 
 
 class HTTPClient(SimpleClient):
@@ -209,6 +209,9 @@ class HTTPClient(SimpleClient):
         self.reply_begun = False
         self._interim_replies = 0
         try:
+            if framing.length == 0 and not control:  # the usual GET
+                self.write(head)
+                return self._begin_reply(method, self._read_head(), False)
             early = self._send(head, body, framing, "expect" in control)
             reply = early or self._read_head()
             if "connection" in control and _says_close(fields):
@@ -331,12 +334,10 @@ class HTTPClient(SimpleClient):
         self.close_because(reason)
 
     def prepare_to_drain(self) -> bool:
-        """Whether the rest of the reply may be read and dropped; if so, the wait is made short."""
+        """Whether the rest of the reply may be read and dropped; if so, in a short time only."""
         if self.close_reason is not None or self._process != getpid():
             return False
-        self.deadline = None
-        if self.timeout is None or self.timeout > DRAIN_SECONDS:
-            self.timeout = DRAIN_SECONDS
+        self.deadline = Deadline(DRAIN_SECONDS)
         return True
 
 

@@ -52,6 +52,7 @@ class HTTPResponse(io.BufferedIOBase):
     __slots__ = (
         "_ahead",
         "_client",
+        "_closed",
         "_coded",
         "_head",
         "_reader",
@@ -86,13 +87,14 @@ class HTTPResponse(io.BufferedIOBase):
         self._reader = reader
         self._coded = reader  # stays the reader of the wire when _reader decodes
         self._client = client  # who is told of the body's end; None once that was done
+        self._closed = False
         self._ahead = b""  # read from the body, and not yet by the caller
 
     # --- reading
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Up to `size` bytes, fewer only at the end; without a size, all the rest."""
-        if self.closed:
+        if self._closed:
             self._raise_closed()
         if size is None or size < 0:
             reader = self._reader
@@ -125,7 +127,7 @@ class HTTPResponse(io.BufferedIOBase):
 
     def read1(self, size: int = -1, /) -> bytes:
         """What can be had with one wait: up to `size` bytes, none only at the end."""
-        if self.closed:
+        if self._closed:
             self._raise_closed()
         limit = PIECE_BYTES if size < 0 else size
         if self._ahead or not limit:
@@ -135,7 +137,7 @@ class HTTPResponse(io.BufferedIOBase):
 
     def readinto(self, target: WriteableBuffer, /) -> int:
         """Fills `target`, a writable buffer; returns the number of bytes, fewer only at the end."""
-        if self.closed:
+        if self._closed:
             self._raise_closed()
         view = memoryview(target).cast("B")
         filled = min(len(self._ahead), view.nbytes)
@@ -156,7 +158,7 @@ class HTTPResponse(io.BufferedIOBase):
 
     def peek(self, size: int = -1, /) -> bytes:
         """The bytes that come next, without taking them; none only at the end."""
-        if self.closed:
+        if self._closed:
             self._raise_closed()
         if not self._ahead:
             self._ahead = self._take(self._reader.read_some, PIECE_BYTES)
@@ -164,7 +166,7 @@ class HTTPResponse(io.BufferedIOBase):
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """The next line with its line end, or up to `size` bytes of it; none only at the end."""
-        if self.closed:
+        if self._closed:
             self._raise_closed()
         most = -1 if size is None else size
         pieces: list[bytes] = []
@@ -284,7 +286,7 @@ class HTTPResponse(io.BufferedIOBase):
 
     def isclosed(self) -> bool:
         """Whether the body has been read to its end or the reply was closed."""
-        return self.closed or (self._reader.ended and not self._ahead)
+        return self._closed or (self._reader.ended and not self._ahead)
 
     def fileno(self) -> int:
         """The connection's descriptor. Raises OSError when it has already been given back."""
@@ -292,12 +294,19 @@ class HTTPResponse(io.BufferedIOBase):
             raise io.UnsupportedOperation("the connection has been given back")
         return self._client.fileno()
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
     def close(self) -> None:
         """Gives the connection back. A short unread rest is read first, else it is closed."""
-        if self._client is not None and not self._drained(self._client):
+        # Not IOBase's close: it flushes, and makes an instance dict to note that it was called,
+        # which takes 3 us.
+        client = self._client
+        if client is not None and not self._drained(client):
             self._fail(None)
-        self._ahead = b""
-        super().close()
+        self._closed = True
 
     def _drained(self, client: HTTPClient) -> bool:
         """Reads and drops what is left of the body, if that is little and comes soon."""

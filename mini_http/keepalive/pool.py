@@ -7,14 +7,15 @@ waits for a connection to become free, and never fails because it is full: it op
 A request is sent again only if all of this holds: its connection had served before, no byte of a
 reply came, its method is idempotent and its body can be replayed (RFC 9110 section 9.2.2).
 
-Threads may share a pool. After a fork the child's pool is empty, and what the parent had lent is
-closed when it comes back: two processes never read from one connection.
+Threads may share a pool. It needs no lock (two cost 0.6 us a request): a connection belongs to
+whoever took it out of its place, which is a single step of the interpreter. After a fork the
+child's pool is empty, and what the parent had lent is closed when it comes back: two processes
+never read from one connection.
 """
 
 from __future__ import annotations
 
 import os
-from threading import RLock
 from time import monotonic
 from weakref import WeakSet
 
@@ -42,12 +43,23 @@ if TYPE_CHECKING:
 
 
 class PooledClient(HTTPClient):
-    """A connection of a pool: an HTTPClient that knows its route and its times."""
+    """A connection of a pool: an HTTPClient that knows its place and its times."""
 
-    route: Route
+    place: Place
     opened_at = 0.0
     idle_since = 0.0
-    pool_generation = 0
+
+
+class Place(list[PooledClient]):
+    """The idle connections along one route, the one used last at the end.
+
+    A pool that keeps no more connections here first says so in `left`, then takes out those that
+    are there. Who gives one back first puts it in, then looks at `left`. So whichever of two
+    threads is quicker, one of them sees what the other did, and no connection is left behind.
+    """
+
+    left: CloseReason | None = None
+    """Why no connection is kept here any more."""
 
 
 class Pool:
@@ -68,17 +80,9 @@ class Pool:
         """How many connections were opened so far."""
         self._clock = clock
         self._sweep_at = clock() + policy.idle_seconds / 2
-        self._generation = 0  # raised by a fork and by close: what was lent before stays out
-        self._empty()
-        _POOLS.add(self)
-
-    def _empty(self) -> None:
-        # Giving back and taking are single steps of the interpreter on a list and a dict, and need
-        # no lock (two cost 0.6 us a request); closing what is old or too many is done under one.
-        # It is reentrant, because the garbage collector may run a reply's finalizer meanwhile.
-        self._lock = RLock()
-        self._idle: dict[Route, list[PooledClient]] = {}
+        self._places: dict[Route, Place] = {}
         self._by_age: dict[PooledClient, None] = {}  # longest idle first
+        _POOLS.add(self)
 
     # --- one request
 
@@ -124,15 +128,18 @@ class Pool:
         return client
 
     def _take_idle(self, route: Route) -> PooledClient | None:
-        idle = self._idle.get(route)
-        while idle:
+        place = self._places.get(route)
+        while place:
             try:
-                client = idle.pop()  # the latest: it is the likeliest to be alive
+                client = place.pop()  # the latest: it is the likeliest to be alive
             except IndexError:
                 break  # another thread was quicker
             self._by_age.pop(client, None)
-            if self._clock() - client.idle_since > self.policy.idle_seconds:
+            now = self._clock()
+            if now - client.idle_since > self.policy.idle_seconds:
                 client.close_because(CloseReason.IDLE_TOO_LONG)
+            elif now - client.opened_at > self.policy.age_seconds:
+                client.close_because(CloseReason.TOO_OLD)
             elif client.has_input():
                 # The server closed it, or said something that nobody asked for.
                 client.close_because(CloseReason.SERVER_CLOSED)
@@ -149,9 +156,8 @@ class Pool:
         else:
             stream = dial(route.host, route.port, phase, route.options or DEFAULT_OPTIONS)
         client = self.client_class.over(stream, timeout=timeout.connect, limits=self.limits)
-        client.route = route
+        client.place = self._place_of(route)
         client.on_free = self.release
-        client.pool_generation = self._generation
         if route.tls is not None:
             client.deadline = deadline
             client.starttls(route.host, route.tls)
@@ -159,78 +165,85 @@ class Pool:
         self.opened += 1
         return client
 
+    def _place_of(self, route: Route) -> Place:
+        place = self._places.get(route)
+        if place is None:
+            if len(self._places) > 2 * self.policy.idle_total:
+                # Most have been asked for once and never again, as by a crawler.
+                self._leave([route for route, place in self._all() if not place])
+            place = self._places.setdefault(route, Place())
+        return place
+
     def release(self, client: HTTPClient) -> None:
         """Takes an idle connection back; closes it if it is too old or too many are there."""
         assert isinstance(client, PooledClient)
         policy = self.policy
+        place = client.place
         now = client.idle_since = self._clock()
-        idle = self._idle.get(client.route)
-        if idle is None:
-            idle = self._idle.setdefault(client.route, [])
-        if client.pool_generation != self._generation:
-            client.close_because(CloseReason.POOL_CLOSED)
-        elif now - client.opened_at > policy.age_seconds:
+        if now - client.opened_at > policy.age_seconds:
             client.close_because(CloseReason.TOO_OLD)
-        elif len(idle) >= policy.idle_per_route:
+        elif len(place) >= policy.idle_per_route:
             client.close_because(CloseReason.POOL_FULL)
         else:
             self._by_age[client] = None
-            idle.append(client)
-            if len(self._by_age) > policy.idle_total:
-                self._close_oldest(len(self._by_age) - policy.idle_total)
+            place.append(client)
+            if place.left is not None:
+                self._close_all(place, place.left)
+            elif len(self._by_age) > policy.idle_total:
+                for oldest in list(self._by_age)[: len(self._by_age) - policy.idle_total]:
+                    self._close_one(oldest, CloseReason.POOL_FULL)
         if now > self._sweep_at:
             # Connections along routes that nobody asks for any more.
             self._sweep_at = now + policy.idle_seconds / 2
             self.close_idle(policy.idle_seconds)
 
-    def _close_oldest(self, count: int) -> None:
-        with self._lock:
-            for client in list(self._by_age)[:count]:
-                if self._forget(client):
-                    client.close_because(CloseReason.POOL_FULL)
-
-    def _forget(self, client: PooledClient) -> bool:
-        """Takes one connection out; returns whether it was idle, and is now the caller's."""
+    def _close_one(self, client: PooledClient, reason: CloseReason) -> bool:
+        """Closes a connection if it is idle; returns whether it was."""
         self._by_age.pop(client, None)
-        idle = self._idle.get(client.route, [])
         try:
-            idle.remove(client)
+            client.place.remove(client)
         except ValueError:
-            return False  # a thread just took it
-        if not idle:
-            self._idle.pop(client.route, None)
+            return False  # another thread was quicker
+        client.close_because(reason)
         return True
+
+    def _close_all(self, place: Place, reason: CloseReason) -> None:
+        for client in list(place):
+            self._close_one(client, reason)
+
+    def _leave(self, routes: list[Route], reason: CloseReason = CloseReason.POOL_FULL) -> None:
+        """Forgets the places of these routes: those in use are closed when they come back."""
+        for route in routes:
+            place = self._places.pop(route, None)
+            if place is not None:
+                place.left = reason
+                self._close_all(place, reason)
 
     # --- all of them
 
+    def _all(self) -> list[tuple[Route, Place]]:
+        return list(self._places.items())
+
     def idle_count(self) -> int:
         """How many idle connections are kept."""
-        return len(self._by_age)
+        return sum(len(place) for _, place in self._all())
 
     def close_idle(self, longer_than: float = 0.0) -> int:
         """Closes the connections idle for at least so many seconds; returns how many."""
         before = self._clock() - longer_than
-        closed = 0
-        with self._lock:
-            for client in list(self._by_age):
-                if client.idle_since > before:
-                    break
-                if self._forget(client):
-                    client.close_because(CloseReason.IDLE_TOO_LONG)
-                    closed += 1
-        return closed
+        return sum(
+            self._close_one(client, CloseReason.IDLE_TOO_LONG)
+            for _, place in self._all()
+            for client in list(place)
+            if client.idle_since <= before
+        )
 
     def close(self) -> None:
         """Closes all idle connections; those in use are closed when their replies end.
 
         The pool can be used again: it opens new ones.
         """
-        with self._lock:
-            clients = list(self._by_age)
-            self._generation += 1
-            self._empty()
-        for client in clients:
-            client.close_because(CloseReason.POOL_CLOSED)
+        self._leave(list(self._places), CloseReason.POOL_CLOSED)
 
     def __enter__(self) -> Self:
         return self
@@ -258,12 +271,7 @@ def shared_pool() -> Pool:
 
 def _forget_parents_connections() -> None:
     for pool in list(_POOLS):
-        # A lock may be held by a thread that this process does not have; _empty makes a new one.
-        clients = list(pool._by_age)
-        pool._generation += 1
-        pool._empty()
-        for client in clients:
-            client.close_because(CloseReason.FORKED)
+        pool._leave(list(pool._places), CloseReason.FORKED)
 
 
 if hasattr(os, "register_at_fork"):

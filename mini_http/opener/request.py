@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mini_http.base.timeouts import Deadline, Timeout
+    from mini_http.exchange.request_body import RequestBody
     from mini_http.exchange.response import HTTPResponse
 
 
@@ -31,6 +32,8 @@ class Request:
     """The running limit that this request shares with those that it is redirected to."""
     method: str | None = None
     """The method, where data alone does not tell it."""
+    body: RequestBody | None = None
+    """What `data` was last sent as: it knows where a file stood, to be sent again from there."""
     history: tuple[HTTPResponse, ...] = ()
     """The replies that redirected to this request."""
     decode_content = False

@@ -56,12 +56,13 @@ class AbstractHTTPHandler(BaseHandler):
         timeout = _default_timeout() if timeout is DEFAULT_TIMEOUT else Timeout.of(timeout)
         if timeout.total is not None and request.deadline is None:
             request.deadline = Deadline(timeout.total)
+        body = request.body = bodies.request_body(request.data)
         response = self.pool.send(
             route,
             request.get_method(),
             request.selector,
             request.fields(),
-            bodies.request_body(request.data),
+            body,
             timeout,
             request.deadline,
         )
@@ -118,6 +119,6 @@ class HTTPSHandler(AbstractHTTPHandler):
 
 def _default_timeout() -> Timeout:
     """What holds when the caller said nothing: `socket.setdefaulttimeout`, else 60 s a wait."""
-    socket = sys.modules.get("socket")
-    seconds = socket.getdefaulttimeout() if socket is not None else None
+    socket = sys.modules.get("socket")  # whoever set one has imported it
+    seconds = None if socket is None else socket.getdefaulttimeout()
     return _USUAL_TIMEOUT if seconds is None else Timeout.of(seconds)

@@ -29,6 +29,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from mini_http.exchange.request_body import RequestBody
+
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
 """Fields, in lower case, that never go to another origin."""
@@ -94,7 +96,7 @@ class HTTPRedirectHandler(BaseHandler):
         same_origin = source.origin == target.origin
         following = Request(
             newurl,
-            data=self._rewound(req.data) if keeps_body else None,
+            data=_rewound_body(req) if keeps_body else None,
             headers={
                 name: value
                 for name, value in req.given_fields()
@@ -107,11 +109,6 @@ class HTTPRedirectHandler(BaseHandler):
         following.mark_secret(*req.secret_names)
         following.deadline = req.deadline
         return following
-
-    def _rewound(self, data: Any) -> Any:
-        body = request_body(data)
-        body.rewind()
-        return body
 
     def http_error_302(self, req: Request, fp: Any, code: int, msg: str, headers: Any) -> Any:
         """Follows the redirect; None if the reply names no place to go."""
@@ -134,3 +131,11 @@ class HTTPRedirectHandler(BaseHandler):
         return self.parent.open(following, timeout=req.timeout)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+def _rewound_body(request: Any) -> RequestBody:
+    """The body of a request, to be sent again. Raises BodyNotReplayable."""
+    # A Request of urllib's knows nothing of how it was sent.
+    body: RequestBody = getattr(request, "body", None) or request_body(request.data)
+    body.rewind()
+    return body
