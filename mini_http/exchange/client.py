@@ -323,6 +323,7 @@ class HTTPClient(SimpleClient):
         """The body has been read to its end: the connection is idle again, or closes."""
         if self.close_reason is None and self._start == len(self._buffer):
             self._state = after(self._state, Move.END_REPLY)
+            self.deadline = None  # it was for this exchange
             if self.on_free is not None:
                 self.on_free(self)
         else:

@@ -129,11 +129,13 @@ class Pool:
 
     def _take_idle(self, route: Route) -> PooledClient | None:
         place = self._places.get(route)
-        while place:
+        if place is None:
+            return None
+        while True:
             try:
                 client = place.pop()  # the latest: it is the likeliest to be alive
             except IndexError:
-                break  # another thread was quicker
+                return None
             self._by_age.pop(client, None)
             now = self._clock()
             if now - client.idle_since > self.policy.idle_seconds:
@@ -145,7 +147,6 @@ class Pool:
                 client.close_because(CloseReason.SERVER_CLOSED)
             else:
                 return client
-        return None
 
     def _open(self, route: Route, timeout: Timeout, deadline: Deadline | None) -> PooledClient:
         from mini_http.connect.dial import DEFAULT_OPTIONS, dial, dial_unix
@@ -269,10 +270,10 @@ def shared_pool() -> Pool:
     return _SHARED
 
 
-def _forget_parents_connections() -> None:
+def _forget_parents_connections() -> None:  # pragma: no cover (before a child is measured)
     for pool in list(_POOLS):
         pool._leave(list(pool._places), CloseReason.FORKED)
 
 
-if hasattr(os, "register_at_fork"):
+if hasattr(os, "register_at_fork"):  # pragma: no branch (Windows can't fork)
     os.register_at_fork(after_in_child=_forget_parents_connections)

@@ -48,7 +48,7 @@ class Output:
 
     def __init__(self, name: str, *, any_bytes: bool = True) -> None:
         self.name = name
-        self._any_bytes = any_bytes or not is_terminal(sys.stdout)
+        self._any_bytes = any_bytes or self.is_file or not is_terminal(sys.stdout)
         self._file: BinaryIO | None = None
 
     @property

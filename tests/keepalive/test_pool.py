@@ -219,6 +219,14 @@ def test_a_rest_that_drips_is_not_waited_for(pool):
     assert len(dripped) < 60
 
 
+def test_dropping_a_rest_does_not_shorten_the_next_exchange(pool):
+    with ScriptedServer([[HELLO[:-5], Send(HELLO[-5:]), HELLO]]) as server:
+        client = pool.acquire(route_to(server), Timeout(PATIENCE, PATIENCE))
+        client.exchange("GET", "/", [("Host", "a")]).close()
+        assert (client.closed, client.deadline, client.timeout) == (False, None, PATIENCE)
+        assert client.exchange("GET", "/", [("Host", "a")]).read() == b"hello"
+
+
 def test_a_reply_that_nobody_has_any_more_closes_its_connection(pool):
     with ScriptedServer([[sized(100)[:-1], Drain()], HELLO]) as server:
         reply = send(pool, server)
@@ -714,6 +722,24 @@ def test_connections_can_be_of_a_class_of_ones_own(clock):
     assert Counting.sent == 1
 
 
+def test_closing_a_connection_may_close_others(clock):
+    class Jealous(PooledClient):
+        def close(self):
+            super().close()
+            pool.close_idle()
+
+    class JealousPool(Pool):
+        client_class = Jealous
+
+    with forever() as server, JealousPool(clock=clock) as pool:
+        clients = [pool.acquire(route_to(server), Timeout(PATIENCE, PATIENCE)) for _ in range(3)]
+        for client in clients:
+            client.exchange("GET", "/", [("Host", "a")]).read()
+        assert pool.idle_count() == 3
+        pool.close()
+        assert [client.closed for client in clients] == [True] * 3
+
+
 # --- threads
 
 
@@ -748,32 +774,22 @@ def in_threads(count, work):
 
 
 @pytest.mark.usefixtures("impatient_threads")
-def test_threads_never_get_the_same_connection(pool):
-    with forever() as server:
-        route = route_to(server)
-        held = set()
+def test_each_thread_gets_its_own_replies():
+    def name_the_target(connection):
+        while True:
+            target = connection.read_request().split()[1]
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(target)
+            connection.send(head + target)
 
-        def take_and_give_back():
-            for _ in range(50):
-                client = pool.acquire(route, Timeout(PATIENCE))
-                assert client not in held
-                held.add(client)
-                response = client.exchange("GET", "/", [("Host", "a")])
-                held.discard(client)
-                assert response.read() == b"hello"
-
-        # The reply is whole in one piece, so `exchange` itself gives the connection back.
-        in_threads(1, take_and_give_back)
-        assert pool.opened == 1
-
-
-@pytest.mark.usefixtures("impatient_threads")
-def test_threads_share_as_many_connections_as_there_are_threads():
-    with forever() as server, Pool() as pool:
+    with ScriptedServer(handler=name_the_target) as server, Pool() as pool:
 
         def work():
-            for _ in range(50):
-                assert fetch(pool, server) == b"hello"
+            for number in range(50):
+                target = f"/{threading.get_ident()}/{number}"
+                reply = pool.send(
+                    route_to(server), "GET", target, [("Host", "a")], timeout=Timeout(PATIENCE)
+                )
+                assert reply.read() == target.encode()
 
         in_threads(8, work)
         assert pool.opened <= 8
