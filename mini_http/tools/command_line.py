@@ -51,12 +51,30 @@ def _run(options: Options) -> int:
 
 
 def _demo(arguments: list[str]) -> int:
-    if arguments:
-        raise UsageError(f"demo takes nothing more, not {arguments[0]!r}")
     from mini_http.tools.demo import demo
 
-    for line in demo():
-        _print(line)
+    if not arguments:
+        for line in demo():
+            _print(line)
+        return 0
+    if arguments[0] != "--serve" or len(arguments) > 2:
+        raise UsageError(f"demo can be followed by --serve [PORT] alone, not {arguments[0]!r}")
+    return _serve(*arguments[1:])
+
+
+def _serve(port: str = "8000") -> int:
+    """The pages of the demo, until Ctrl-C."""
+    from threading import Event
+
+    from mini_http.tools.demo_server import PAGES, DemoServer
+
+    try:
+        server = DemoServer(int(port))
+    except (OSError, OverflowError, ValueError) as error:
+        raise UsageError(f"demo can't serve at port {port}: {error}") from None
+    with server:
+        _print(f"{server.url} serves {' '.join(PAGES)} until Ctrl-C")
+        Event().wait()
     return 0
 
 

@@ -107,7 +107,7 @@ def demo(rounds: int = ROUNDS) -> Iterator[str]:
             yield f"    {server.requests} requests came on {server.connections} connections."
             yield from _times(server, rounds)
         finally:
-            # The server waits until its connections end, also when nobody reads on here.
+            # Also when nobody reads on here.
             for value in names.values():
                 if isinstance(value, (SimpleClient, Pool)):
                     value.close()

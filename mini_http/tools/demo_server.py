@@ -9,6 +9,7 @@ Its pages are the rows of PAGES, at the end. It keeps connections alive and coun
 from __future__ import annotations
 
 import gzip
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
@@ -16,7 +17,7 @@ from socketserver import TCPServer
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Self
+    from typing import Any, Self
 
 HELLO = b"Hello from the demo server.\n"
 TEXT = b"The same line again and again, so that it shrinks well.\n" * 20
@@ -24,18 +25,19 @@ KILOBYTE = bytes(range(32, 96)) * 16
 
 
 class DemoServer(ThreadingHTTPServer):
-    """Runs in threads while it is entered, on a free port of 127.0.0.1."""
+    """Runs in threads while it is entered, on 127.0.0.1; `port` 0 is a free one."""
 
     daemon_threads = False
-    """Leaving waits for all connections; so a client closes its own first."""
+    block_on_close = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.connections = 0
         """How many connections were accepted so far."""
         self.requests = 0
         """How many requests were answered so far."""
         self._counting = threading.Lock()
+        self._open: set[socket.socket] = set()
 
     @property
     def host(self) -> str:
@@ -52,9 +54,6 @@ class DemoServer(ThreadingHTTPServer):
         """Where its pages are, with a slash at the end."""
         return f"http://{self.host}:{self.port}/"
 
-    def server_bind(self) -> None:
-        TCPServer.server_bind(self)  # HTTPServer's own would look up a name, which may take long
-
     def count(self, *, connections: int = 0, requests: int = 0) -> None:
         """Called by the threads that serve."""
         with self._counting:
@@ -69,7 +68,28 @@ class DemoServer(ThreadingHTTPServer):
     def __exit__(self, *_: object) -> None:
         self.shutdown()
         self._thread.join()
+        for sock in list(self._open):
+            try:
+                sock.shutdown(socket.SHUT_RDWR)  # its thread waits for another request
+            except OSError:
+                pass  # the client has gone
         self.server_close()
+
+    # --- called by socketserver
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # HTTPServer's own would look up a name, which may take long
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no fault."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -108,6 +128,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in fields.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing: the clients show what comes and goes."""
+
+    # --- the pages
 
     def hello(self) -> None:
         self._reply(200, HELLO)

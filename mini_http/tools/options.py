@@ -153,6 +153,7 @@ def help_text() -> str:
     lines = [
         "mini-http [OPTION…] URL…    fetches URLs and writes them to standard output",
         "mini-http demo              shows what happens, without a network",
+        "mini-http demo --serve      serves the pages of the demo at port 8000",
     ]
     for group, rows in OPTIONS.items():
         lines += ["", f"{group}:"]

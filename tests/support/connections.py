@@ -38,6 +38,7 @@ class Connection:
         self._all_records = records
         self._taken = 0
         self._head = b""
+        self._interrupted = False
 
     @property
     def requests(self) -> list[bytes]:
@@ -140,7 +141,8 @@ class Connection:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             self.send(piece)
-            while unread_by_peer(self.sock):
+            # A shutdown counts as a byte, which the peer need not take in.
+            while not self._interrupted and unread_by_peer(self.sock):
                 select.select([self.sock], [], [], 0.001)
 
     # --- the connection itself
@@ -172,6 +174,7 @@ class Connection:
 
     def _interrupt(self) -> None:
         """Ends a recv or send that another thread is in."""
+        self._interrupted = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
