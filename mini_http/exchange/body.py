@@ -91,7 +91,8 @@ class LengthReader(BodyReader):
     def read_some(self, limit: int) -> bytes:
         if self.ended:
             return b""
-        data = self._client.read_some(min(limit, self.left))
+        client = self._client
+        data = client.read_some(min(limit, self.left, client.limits.step_bytes))
         self._count(len(data))
         return data
 
@@ -107,13 +108,14 @@ class LengthReader(BodyReader):
             return super().read_all()
         pieces: list[bytes] = []
         step = self._client.limits.step_bytes
-        while not self.ended:
-            wanted = min(self.left, step)
-            filler = _Filler(self)
-            piece = io.BufferedReader(filler).read(wanted)
+        missing = self.left
+        filler = _Filler(self)
+        source = io.BufferedReader(filler)  # one for all steps: it may have read ahead
+        while missing:
+            piece = source.read(min(missing, step))
             pieces.append(piece)
-            if filler.error is not None:
-                error = filler.error
+            missing -= len(piece)
+            if (error := filler.error) is not None:
                 if isinstance(error, base.errors.IncompleteRead):
                     raise base.errors.IncompleteRead(b"".join(pieces), self.left) from error
                 raise error
@@ -191,7 +193,8 @@ class UntilCloseReader(BodyReader):
     def read_some(self, limit: int) -> bytes:
         if self.ended:
             return b""
-        data = self._client.read_some(limit)
+        client = self._client
+        data = client.read_some(min(limit, client.limits.step_bytes))
         self.ended = not data
         return data
 
