@@ -397,6 +397,17 @@ def _joined(pieces: list[tuple[int, str, bool]]) -> ParameterValue:
     return (charset, language, f'"{octets}"') if tick else (None, None, quoted)
 
 
+def is_charset(name: str) -> bool:
+    """Whether bytes can be decoded as text of the charset `name`."""
+    try:
+        if codecs.lookup(name).name in _NO_CHARSETS:
+            return False
+        "".encode(name)  # raises LookupError for a codec that is none of text
+    except (LookupError, ValueError):
+        return False
+    return True
+
+
 def _octet(match: re.Match[str]) -> str:
     return chr(int(match[1], 16))
 

@@ -28,29 +28,21 @@ import re
 from functools import lru_cache
 
 from mini_http import base
+from mini_http.base.authority import (
+    DEFAULT_PORTS,
+    HIGHEST_PORT,
+    LONGEST_HOST,
+    UNIX_SCHEME,
+    read_place,
+    split_userinfo,
+)
+from mini_http.base.escapes import CONTROL, PATH, QUERY, decoded, masked, quoted, tidied
 from mini_http.base.value import Value
 
 TYPE_CHECKING = False
 
-DEFAULT_PORTS = {
-    "http": 80,
-    "https": 443,
-    "ws": 80,
-    "wss": 443,
-    "ftp": 21,
-    "ftps": 990,
-    "gopher": 70,
-}
-"""The port of a scheme where its URL names none. These schemes are servers': they need a host."""
-
-UNIX_SCHEME = "http+unix"
-"""HTTP over a unix socket, whose percent-encoded path stands where the host does."""
-
 _CACHED_URLS = 1024
 _LONGEST_CACHED = 2048  # characters; a cache full of data: URLs would hold gigabytes
-_LONGEST_HOST = 253  # bytes; no name in DNS is longer, and IDNA gets slow (RFC 1035 section 3.1)
-_LONGEST_IPV6 = 45  # characters; the last two of eight groups may be written as IPv4
-_HIGHEST_PORT = 65535
 
 
 # --- grammar: RFC 3986 appendix A, but a percent sign may stand alone. Only _PLAIN is compiled at
@@ -58,28 +50,6 @@ _HIGHEST_PORT = 65535
 
 # scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." )
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.\-]*+"
-# unreserved = ALPHA / DIGIT / "-" / "." / "_" / "~"
-_UNRESERVED = r"A-Za-z0-9\-._~"
-# userinfo = *( unreserved / pct-encoded / sub-delims / ":" )
-_USERINFO = rf"{_UNRESERVED}!$&'()*+,;=%:"
-# path = *( pchar / "/" ), pchar = unreserved / pct-encoded / sub-delims / ":" / "@"
-_PATH = rf"{_USERINFO}@/"
-# query = fragment = *( pchar / "/" / "?" )
-_QUERY = rf"{_PATH}?"
-# reg-name = *( unreserved / pct-encoded / sub-delims ), once it is decoded and in lower case
-_NAME = rf"[a-z0-9\-._~!$&'()*+,;=]{{1,{_LONGEST_HOST}}}+"
-# "[" IPv6address [ "%25" ZoneID ] "]" [ ":" port ], ZoneID = 1*unreserved (RFC 6874). Its section 3
-# wants a bare "%" understood too, where it begins no escape
-_IPV6 = (
-    r"\[([0-9A-Fa-f:.]++)"
-    rf"(?:%(?:25(?!\])|(?![0-9A-Fa-f]{{2}}))([{_UNRESERVED}]++))?\](?::(.*+))?+"
-)
-# port = *DIGIT
-_PORT = r"[0-9]*+"
-# pct-encoded = "%" HEXDIG HEXDIG
-_ESCAPE = r"%([0-9A-Fa-f]{2})?+"
-_ESCAPED_BYTE = rb"%([0-9A-Fa-f]{2})"
-_CONTROL = r"[\x00-\x1f\x7f]"
 # URI-reference, split as in appendix B; any text matches
 _REFERENCE = rf"(?s)(?:({_SCHEME}):)?+(?://([^/?#]*+))?+([^?#]*+)(?:\?([^#]*+))?+(?:#(.*+))?+"
 # path pieces as section 5.2.4 takes them off: a first segment, or a "/" and what follows it
@@ -87,8 +57,8 @@ _PIECE = r"/[^/]*+|[^/]++"
 _LEADING_DOTS = r"(?:\.\.?+/)*+(?:\.\.?+\Z)?+"
 # nearly every URL that is asked for: nothing to quote, to decode, to lower or to refuse
 _PLAIN = re.compile(
-    rf"(https?)://([a-z0-9\-._]{{1,{_LONGEST_HOST}}}+)(?::([0-9]{{1,5}}+))?+"
-    rf"(/[{_PATH}]*+)?+(?:\?([{_QUERY}]*+))?+(?:#([{_QUERY}]*+))?+"
+    rf"(https?)://([a-z0-9\-._]{{1,{LONGEST_HOST}}}+)(?::([0-9]{{1,5}}+))?+"
+    rf"(/[{PATH}]*+)?+(?:\?([{QUERY}]*+))?+(?:#([{QUERY}]*+))?+"
 )
 
 
@@ -118,13 +88,7 @@ class _Derived:
     """The origin form of the request target (RFC 9112 section 3.2.1): path and query."""
 
 
-if TYPE_CHECKING:
-    _Room = Value
-else:  # Value makes a part of each annotation, so the slots of what is no part are made apart
-    _Room = type.__new__(type(Value), "_Room", (Value,), {"__slots__": [*_Derived.__annotations__]})
-
-
-class URL(_Derived, _Room):
+class URL(_Derived, Value):
     """One absolute URL: the five parts of RFC 3986 section 3, normalised, and what follows of them.
 
     Equal means: equal parts. `URL.parse(str(url)) == url`; `repr` hides the password. Constructor
@@ -142,15 +106,17 @@ class URL(_Derived, _Room):
     fragment: str | None = None
     """What follows `#`, which is never sent; None without one."""
 
+    __slots__ = ("authority", "host", "origin", "password", "port", "target", "username")
+
     def __post_init__(self) -> None:
         if not re.fullmatch(_SCHEME, self.scheme):
             raise base.errors.InvalidURL(f"unknown url type: {self.scheme!r}")
-        scheme, netloc, path = self.scheme.lower(), self.netloc, _quoted(self.path, _PATH)
+        scheme, netloc, path = self.scheme.lower(), self.netloc, quoted(self.path, PATH)
         userinfo, host, port, authority = "", "", DEFAULT_PORTS.get(scheme), ""
         needs_host = port is not None or scheme == UNIX_SCHEME
         if netloc:
-            userinfo, place = _split_userinfo(netloc)
-            host, port, netloc, authority = _read_place(scheme, place)
+            userinfo, place = split_userinfo(netloc)
+            host, port, netloc, authority = read_place(scheme, place)
             netloc = f"{userinfo}@{netloc}" if userinfo else netloc
         elif needs_host:
             raise base.errors.InvalidURL(f"no host given in a URL of type {scheme!r}")
@@ -198,10 +164,10 @@ class URL(_Derived, _Room):
         """
         return URL(
             self.scheme,
-            None if self.netloc is None else _tidied(self.netloc),
-            _without_rooted_dots(_tidied(self.path)),
-            None if self.query is None else _tidied(self.query),
-            None if self.fragment is None else _tidied(self.fragment),
+            None if self.netloc is None else tidied(self.netloc),
+            _without_rooted_dots(tidied(self.path)),
+            None if self.query is None else tidied(self.query),
+            None if self.fragment is None else tidied(self.fragment),
         )
 
     def without_userinfo(self) -> URL:
@@ -224,7 +190,7 @@ class URL(_Derived, _Room):
         return self._text(self.netloc)
 
     def __repr__(self) -> str:
-        return f"URL({self._text(self.netloc and _masked(self.netloc))!r})"
+        return f"URL({self._text(self.netloc and masked(self.netloc))!r})"
 
     def _text(self, netloc: str | None) -> str:
         slashes = "" if netloc is None else "//"
@@ -238,7 +204,7 @@ def quote_illegal(text: str) -> str:
     Percent signs stay, with hex digits after them or not. Raises InvalidURL for lone surrogates,
     which UTF-8 can't express.
     """
-    return _quoted(text, _QUERY)
+    return quoted(text, QUERY)
 
 
 # --- from text to parts
@@ -260,7 +226,7 @@ def _scan_plain(text: str) -> URL | None:
     netloc, path = host, path or "/"
     port = DEFAULT_PORTS[scheme]
     if digits is not None and (number := int(digits)) != port:
-        if number > _HIGHEST_PORT:
+        if number > HIGHEST_PORT:
             return None
         netloc, port = f"{host}:{number}", number
     url = object.__new__(URL)
@@ -271,18 +237,18 @@ def _scan_plain(text: str) -> URL | None:
 def _scan_any(text: str) -> URL:
     scheme, netloc, path, query, fragment = _split(text)
     if scheme is None:
-        raise base.errors.InvalidURL(f"unknown url type: {_masked(text)!r}")
+        raise base.errors.InvalidURL(f"unknown url type: {masked(text)!r}")
     return URL(scheme, netloc, path, query, fragment)
 
 
 def _split(text: str) -> tuple[str | None, str | None, str, str | None, str | None]:
     """The parts of a URL or reference, as they stand in it."""
     text = text.strip(" ")
-    if re.search(_CONTROL, text):
+    if re.search(CONTROL, text):
         # a blank before it counts as found, as it does in http.client, whose words these are
         found = re.findall(r"[\x00-\x20\x7f]", text)[0]
         raise base.errors.InvalidURL(
-            f"URL can't contain control characters. {_masked(text)!r} (found at least {found!r})"
+            f"URL can't contain control characters. {masked(text)!r} (found at least {found!r})"
         )
     reference = re.fullmatch(_REFERENCE, text)
     assert reference is not None
@@ -305,8 +271,8 @@ def _fill(
     _put(url, "path", path)
     _put(url, "query", query)
     _put(url, "fragment", fragment)
-    _put(url, "username", _decoded(user, "user") if userinfo else None)
-    _put(url, "password", _decoded(password, "password") if colon else None)
+    _put(url, "username", decoded(user, "user") if userinfo else None)
+    _put(url, "password", decoded(password, "password") if colon else None)
     _put(url, "host", host)
     _put(url, "port", port)
     _put(url, "authority", authority)
@@ -317,98 +283,7 @@ def _fill(
 _put = object.__setattr__
 
 
-# --- what stands between "//" and the path
-
-
-def _split_userinfo(netloc: str) -> tuple[str, str]:
-    """User and password, quoted; host and port."""
-    userinfo, _, place = netloc.rpartition("@")
-    if odd := re.search(r"[\x00-\x20\x7f\\\[\]]", userinfo):
-        raise base.errors.InvalidURL(f"userinfo can't contain {odd[0]!r}")
-    if odd := re.search(r"[\x00-\x20\x7f\\]", place):
-        raise base.errors.InvalidURL(f"host can't contain {odd[0]!r}: {place!r:.80}")
-    return _quoted(userinfo, _USERINFO), place
-
-
-def _read_place(scheme: str, text: str) -> tuple[str, int | None, str, str]:
-    """Host; port; both as they stand in a URL; both as they stand in the Host field."""
-    if not text or text.startswith(":"):
-        raise base.errors.InvalidURL("no host given")
-    if scheme == UNIX_SCHEME:
-        if odd := re.search(r"[:\[\]]", text):
-            raise base.errors.InvalidURL(
-                f"host is a socket's path, whose {odd[0]!r} must be encoded: {text!r}"
-            )
-        path = _decoded(text, "host")
-        return path, None, _quoted(path, _UNRESERVED), "localhost"
-    if "[" in text or "]" in text:
-        address, zone, digits = _read_ipv6(text)
-        host, shown, authority = address, f"[{address}]", f"[{address}]"
-        if zone:
-            host, shown = f"{address}%{zone}", f"[{address}%25{zone}]"
-    else:
-        name, _, digits = text.partition(":")
-        host = shown = authority = _read_name(name)
-    default = DEFAULT_PORTS.get(scheme)
-    port = _read_port(digits, default)
-    if port != default:
-        shown, authority = f"{shown}:{port}", f"{authority}:{port}"
-    return host, port, shown, authority
-
-
-def _read_port(digits: str, default: int | None) -> int | None:
-    if not re.fullmatch(_PORT, digits):
-        raise base.errors.InvalidURL(f"nonnumeric port: {digits!r}")
-    if not digits:
-        return default
-    digits = digits.lstrip("0") or "0"
-    if len(digits) > len(str(_HIGHEST_PORT)) or int(digits) > _HIGHEST_PORT:
-        raise base.errors.InvalidURL(f"port is above {_HIGHEST_PORT}: {digits!r:.80}")
-    return int(digits)
-
-
-def _read_ipv6(text: str) -> tuple[str, str | None, str]:
-    """Address, as RFC 5952 writes it; zone; port."""
-    literal = re.fullmatch(_IPV6, text)
-    if literal is None or len(literal[1]) > _LONGEST_IPV6:
-        raise base.errors.InvalidURL(f"host is no IPv6 address in brackets: {text!r:.80}")
-    import ipaddress
-
-    try:
-        address = ipaddress.IPv6Address(literal[1])
-    except ValueError as error:
-        raise base.errors.InvalidURL(f"host is no IPv6 address in brackets: {error}") from None
-    mapped = address.ipv4_mapped  # Python writes these with dots, as the RFC asks, from 3.13 on
-    return f"::ffff:{mapped}" if mapped else address.compressed, literal[2], literal[3] or ""
-
-
-def _read_name(text: str) -> str:
-    """A name, decoded, in A-labels and lower case."""
-    name = _decoded(text, "host")
-    if len(_utf8(name)) > _LONGEST_HOST:
-        raise base.errors.InvalidURL(f"host is longer than {_LONGEST_HOST} bytes: {name!r:.80}")
-    name = (name if name.isascii() else _to_ascii(name)).lower()
-    if not re.fullmatch(_NAME, name):
-        raise base.errors.InvalidURL(f"host is no valid name: {name!r}, from {text!r}")
-    return name
-
-
-def _to_ascii(name: str) -> str:
-    """A name in A-labels (RFC 5891; UTS 46 without its transitional mapping)."""
-    try:
-        try:
-            import idna
-        except ImportError:
-            if changed := re.search("[ß\u1e9eς\u200c\u200d]", name):
-                # IDNA 2003 makes fass.de of faß.de; that may be somebody else's
-                raise UnicodeError(f"{changed[0]!r} needs the idna package") from None
-            return name.encode("idna").decode("ascii")
-        return idna.encode(name, uts46=True).decode("ascii")
-    except UnicodeError as error:
-        raise base.errors.InvalidURL(f"host {name!r} can't be encoded: {error}") from None
-
-
-# --- dots and percent signs
+# --- dot segments
 
 
 def _without_rooted_dots(path: str) -> str:
@@ -428,58 +303,3 @@ def _without_dots(path: str) -> str:
     if piece in {"/.", "/.."}:
         kept.append("/")
     return "".join(kept)
-
-
-def _tidied(text: str) -> str:
-    """RFC 3986 sections 6.2.2.1 and 6.2.2.2."""
-    return re.sub(_ESCAPE, _tidied_escape, text)
-
-
-def _tidied_escape(escape: re.Match[str]) -> str:
-    if escape[1] is None:
-        return "%25"
-    character = chr(int(escape[1], 16))
-    return character if re.match(rf"[{_UNRESERVED}]", character) else escape[0].upper()
-
-
-def _quoted(text: str, legal: str) -> str:
-    return re.sub(rf"[^{legal}]++", _escaped, text)
-
-
-def _escaped(illegal: re.Match[str]) -> str:
-    return "".join([f"%{byte:02X}" for byte in _utf8(illegal[0])])
-
-
-def _utf8(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        raise base.errors.InvalidURL(f"URL can't contain lone surrogates: {text!r:.80}") from None
-
-
-def _decoded(text: str, part: str) -> str:
-    try:
-        decoded = re.sub(_ESCAPED_BYTE, _unescaped, _utf8(text)).decode()
-    except UnicodeDecodeError:
-        raise base.errors.InvalidURL(f"{part} is not UTF-8 when decoded") from None
-    if re.search(_CONTROL, decoded):
-        raise base.errors.InvalidURL(f"{part} can't contain control characters, encoded or not")
-    return decoded
-
-
-def _unescaped(escape: re.Match[bytes]) -> bytes:
-    return bytes.fromhex(escape[1].decode())
-
-
-# --- messages
-
-
-def _masked(text: str) -> str:
-    """A text without what may be a password in it: between a colon and an "@" with no slash."""
-    return re.sub(r"[^/?#\\]++", _masked_run, text)
-
-
-def _masked_run(run: re.Match[str]) -> str:
-    userinfo, _, rest = run[0].rpartition("@")
-    user, colon, _ = userinfo.partition(":")
-    return f"{user}:***@{rest}" if colon else run[0]

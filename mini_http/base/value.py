@@ -28,11 +28,12 @@ class _ValueType(type):
             defaults |= getattr(base, "_defaults", {})
         # A field that is annotated again keeps its place and slot, and may get another default.
         annotated = tuple(namespace.get("__annotations__", ()))
-        own = tuple([field for field in annotated if field not in fields])
+        # What the class itself calls a slot is none either, but what it works out from its fields.
+        derived = tuple(namespace.get("__slots__", ()))
+        own = tuple([name for name in annotated if name not in fields and name not in derived])
         fields += own
         defaults |= {field: namespace.pop(field) for field in annotated if field in namespace}
-        slots = own if bases else ("_hash",)
-        namespace |= {"__slots__": slots, "__match_args__": fields}
+        namespace |= {"__slots__": own + derived, "__match_args__": fields}
         namespace |= {"_fields": fields, "_defaults": defaults}
         cls = super().__new__(mcs, name, bases, namespace)
         if fields:
@@ -66,6 +67,8 @@ class Value(metaclass=_ValueType):
     Equal means: of the same class, with equal fields. A subclass may define `__post_init__`, which
     checks the fields and raises ValueError or TypeError.
     """
+
+    __slots__ = ("_hash",)
 
     if TYPE_CHECKING:
         _fields: tuple[str, ...]

@@ -126,7 +126,8 @@ def _position_and_length(file: Any) -> tuple[int | None, int | None]:
     """Where a file stands and how many bytes follow; None for what it can't tell."""
     try:
         start = file.tell()
-        end = file.seek(0, 2)
+        file.seek(0, 2)
+        end = file.tell()  # what seek returns is None for an mmap
         file.seek(start)
     except (AttributeError, OSError, ValueError):
         return None, None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 
 from mini_http import base
+from mini_http.base.headers import is_charset
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.exchange.body import (
     BodyReader,
@@ -220,11 +221,7 @@ class HTTPResponse(io.BufferedIOBase):
 
     def _charset(self) -> str:
         charset = self.headers.get_content_charset("utf-8")
-        try:
-            "".encode(charset)
-        except LookupError:
-            return "utf-8"
-        return charset
+        return charset if is_charset(charset) else "utf-8"
 
     # --- what the head said, under the names of http.client and urllib
 

@@ -4,17 +4,22 @@ The table REPLIES has the bytes of each reply and what must come of it. Each run
 split into two pieces and byte by byte, with the same outcome; and with a cut and with a reset at
 every byte, where the outcome is the whole body or an error, never less and never a hang. At the end
 stand the rules that take a server with a will of its own, over real sockets.
+
+tests/data/llhttp_responses.json is test data of https://github.com/nodejs/llhttp (MIT licence).
 """
 
 from __future__ import annotations
 
+import base64
 import gzip
 import http.client
 import itertools
+import json
 import random
 import threading
 import tracemalloc
 import zlib
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -654,15 +659,105 @@ def test_anything_sent_is_a_reply_or_an_error_of_ours(pieces, method, read):
     check_anything(pieces, method, read)
 
 
-def test_10_000_spoiled_replies_are_replies_or_errors_of_ours():
+def test_50_000_spoiled_replies_are_replies_or_errors_of_ours():
     draw = random.Random(9110)
-    for number in range(10_000):
+    for number in range(50_000):
         data = bytearray(draw.choice(REPLIES).data)
         for _ in range(draw.randint(1, 3)):
             place = draw.randint(0, len(data))
             data[place : place + draw.randint(0, 2)] = draw.choice(FRAGMENTS)
         cut = draw.randint(0, len(data))
         check_anything([data[:cut], data[cut:]], "GET", READINGS[number % len(READINGS)])
+
+
+# --- what another parser makes of replies
+
+LLHTTP = json.loads((Path(__file__).parents[1] / "data" / "llhttp_responses.json").read_text())
+CASES = {f"{Path(case['file']).stem}: {case['name']}": case for case in LLHTTP["cases"]}
+STRICT = ("response", "response-finish")
+
+OTHERWISE = {
+    # llhttp refuses, we take
+    "connection: HTTP/1.1 with keep-alive disabled and 204 status":
+        "it refuses what follows a last reply; we close, and never look at it",
+    "connection: HTTP/1.1 with keep-alive disabled, content-length":
+        "it refuses what follows a last reply; we close, and never look at it",
+    "invalid: Only LFs present and no body": "a line feed alone ends a line (RFC 9112 section 2.2)",
+    "invalid: Only LFs present": "a line feed alone ends a line (RFC 9112 section 2.2)",
+    "sample: No carriage ret": "a line feed alone ends a line (RFC 9112 section 2.2)",
+    "transfer-encoding: No extension after semicolon": "extensions are skipped, not parsed",
+    "transfer-encoding: Unbalanced chunk extensions quoting": "extensions are skipped, not parsed",
+    # llhttp takes, we refuse
+    "connection: HTTP 100 first, then 400": "an empty line before a status line is no status line",
+    "sample: Response starting with CRLF": "an empty line before a status line is no status line",
+    "sample: RTSP response": "another protocol",
+    "sample: ICE response": "another protocol",
+    "sample: HTTP version 0.9": "HTTP/0.9 has no status line, so this is not it",
+    "transfer-encoding: `chunked` before other transfer-encoding":
+        "a body in a coding that can't be undone is no use",
+    "transfer-encoding: multiple transfer-encoding where chunked is not the last one":
+        "a body in a coding that can't be undone is no use",
+    "transfer-encoding: `chunkedchunked` transfer-encoding does not enable chunked enconding":
+        "a body in a coding that can't be undone is no use",
+    # both take, and read differently
+    "invalid: Extra space between status code and reason":
+        "blanks around a reason phrase are not part of it",
+    # llhttp takes when it is told to be lenient
+    "connection: HTTP/1.1 with keep-alive disabled, content-length (lenient)":
+        "what follows a last reply is not looked at",
+    "connection: HTTP/1.1 with keep-alive disabled and 204 status (lenient)":
+        "what follows a last reply is not looked at",
+    "invalid: Only LFs present and no body (lenient)": "a line feed alone ends a line",
+    "invalid: Only LFs present (lenient)": "a line feed alone ends a line",
+    "sample: No carriage ret (lenient)": "a line feed alone ends a line",
+}  # fmt: skip
+"""Where we answer otherwise than llhttp does when it is strict, and why."""
+
+
+def llhttps_outcome(case):
+    """The first reply that is not interim: status, reason, fields and body, or that it refuses."""
+    if case["type"] not in STRICT:
+        return "refused"  # when it is strict, says the twin of each such case, or its very name
+    is_refused = case["error"] is not None and "Pause on" not in case["error"]["reason"]
+    message = next((m for m in case["messages"] if m.get("status", 0) in (101, *range(200, 999))), None)
+    if message is None or is_refused:
+        return "refused"
+    fields = [(name, value.strip()) for name, value in message["headers"]]
+    names = [name.lower() for name, _ in fields]
+    is_cut = not message["complete"] and {"content-length", "transfer-encoding"} & set(names)
+    body = message.get("body") or ""
+    return message["status"], message.get("reason") or "", fields, body, "cut" if is_cut else "whole"
+
+
+def our_outcome(case):
+    """The same, of the same bytes."""
+    stream = ScriptedStream([base64.b64decode(case["input_b64"])])
+    fields = [("Host", "a.test"), ("Upgrade", "h2c"), ("Connection", "upgrade")]
+    method = "HEAD" if case["meta"].get("skipBody") else "GET"
+    with HTTPClient.over(stream) as client:
+        try:
+            response = client.exchange(method, "/", fields)
+        except MiniHTTPError:
+            return "refused"
+        try:
+            body, end = response.read(), "whole"
+        except IncompleteRead as cut:
+            body, end = cut.partial, "cut"
+        except MiniHTTPError:
+            return "refused"
+    return (response.status, response.reason, response.getheaders(), body.decode("latin-1"), end)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_reply_is_taken_as_llhttp_takes_it_or_there_is_a_reason(name):
+    case = CASES[name]
+    agree = our_outcome(case) == llhttps_outcome(case)
+    assert agree == (name not in OTHERWISE), f"{our_outcome(case)} != {llhttps_outcome(case)}"
+
+
+def test_each_difference_from_llhttp_is_one_of_its_cases():
+    assert set(OTHERWISE) <= set(CASES)
+    assert len(CASES) == len(LLHTTP["cases"]) == 85
 
 
 # --- servers with a will of their own

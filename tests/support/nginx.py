@@ -75,6 +75,7 @@ class Nginx:
 
     http: str
     impatient: str
+    forgetful: str
     https: str
     wrong_name: str
     expired: str
@@ -361,7 +362,7 @@ PLACES = """
     {statuses}
 """
 
-PLAIN_PORTS = ["http", "impatient"]
+PLAIN_PORTS = ["http", "impatient", "forgetful"]
 
 CERTIFICATE_OF = {
     "https": "good",
@@ -375,6 +376,7 @@ CERTIFICATE_OF = {
 PORTS = {
     "http": "",
     "impatient": "keepalive_timeout 50ms;",
+    "forgetful": "keepalive_requests 10;",
     "https": "",
     "wrong_name": "",
     "expired": "",
@@ -384,6 +386,6 @@ PORTS = {
 }
 """The ports, each with the settings that make it special.
 
-`impatient` closes a connection that is idle for 50 ms; the ones named like a certificate show it;
-`client_wanted` answers 400 without a client certificate.
+`impatient` closes a connection that is idle for 50 ms, `forgetful` after ten requests; the ones
+named like a certificate show it; `client_wanted` answers 400 without a client certificate.
 """

@@ -1,0 +1,295 @@
+"""Body readers over the four framings: each way of reading, at odd pieces, cut and broken."""
+
+from __future__ import annotations
+
+import gzip
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.streams import ScriptedStream
+
+from mini_http.base.errors import BadCoding, ConnectionBroken, IncompleteRead, ReadTimedOut
+from mini_http.base.limits import DEFAULT_LIMITS, Limits
+from mini_http.codec.chunked import write_chunk, write_last_chunk
+from mini_http.codec.content_coding import decoder_for
+from mini_http.codec.framing import CHUNKED, NO_BODY, UNTIL_CLOSE, Length
+from mini_http.connect.simple_client import SimpleClient
+from mini_http.exchange.body import (
+    BodyReader,
+    BytesReader,
+    DecodingReader,
+    FailedReader,
+    body_reader,
+)
+
+
+def client_for(*pieces, end="close", limits=DEFAULT_LIMITS):
+    return SimpleClient.over(ScriptedStream(pieces, end), limits=limits)
+
+
+def pieces_of(data, size):
+    return [data[start : start + size] for start in range(0, len(data), size)]
+
+
+def take(reader, size):
+    """All of a body by `read_some`, of which no piece is empty or longer than asked for."""
+    pieces = []
+    while not reader.ended:
+        pieces.append(reader.read_some(size))
+        assert len(pieces[-1]) <= size
+        assert pieces[-1] or reader.ended
+    assert reader.read_some(size) == b"", "nothing comes after the end"
+    return b"".join(pieces)
+
+
+def take_into(reader, size):
+    """All of a body by `readinto`."""
+    gathered, buffer = b"", bytearray(size)
+    while not reader.ended:
+        count = reader.readinto(memoryview(buffer))
+        gathered += buffer[:count]
+    assert reader.readinto(memoryview(buffer)) == 0
+    return gathered
+
+
+WAYS = {
+    "read_some": lambda reader: take(reader, 100),
+    "read_some of one byte": lambda reader: take(reader, 1),
+    "readinto": lambda reader: take_into(reader, 3),
+    "read_all": lambda reader: reader.read_all(),
+}
+each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+
+HELLO = [b"he", b"ll", b"o"]
+CHUNKS = [b"2\r\nhe", b"\r\n3\r", b"\nllo\r\n0\r\nA: b\r", b"\n\r\n"]
+
+
+@each_way
+def test_a_reply_without_a_body_has_ended_before_it_began(way):
+    client = client_for(b"next")
+    reader = body_reader(NO_BODY, client)
+    assert (reader.ended, reader.left, reader.trailers) == (True, 0, None)
+    assert way(reader) == b""
+    assert client.read() == b"next"
+
+
+@each_way
+def test_a_body_of_a_length_ends_after_so_many_bytes(way):
+    client = client_for(*HELLO, b"next")
+    reader = body_reader(Length(5), client)
+    assert (reader.ended, reader.left) == (False, 5)
+    assert way(reader) == b"hello"
+    assert (reader.ended, reader.left, reader.trailers) == (True, 0, None)
+    assert client.read() == b"next"
+
+
+@each_way
+def test_a_chunked_body_ends_after_its_trailer(way):
+    client = client_for(*CHUNKS[:-1], CHUNKS[-1] + b"ne", b"xt")
+    reader = body_reader(CHUNKED, client)
+    assert (reader.ended, reader.left, reader.trailers) == (False, None, None)
+    assert way(reader) == b"hello"
+    assert reader.ended
+    assert reader.trailers.items() == [("A", "b")]
+    assert client.read() == b"next"
+
+
+@each_way
+def test_a_body_without_a_length_ends_with_the_connection(way):
+    reader = body_reader(UNTIL_CLOSE, client_for(*HELLO))
+    assert (reader.ended, reader.left) == (False, None)
+    assert way(reader) == b"hello"
+    assert (reader.ended, reader.trailers) == (True, None)
+
+
+@each_way
+def test_a_body_that_came_with_its_head_is_given_as_any_other(way):
+    reader = BytesReader(b"hello")
+    assert (reader.ended, reader.left) == (False, 5)
+    assert way(reader) == b"hello"
+    assert (reader.ended, reader.left) == (True, 0)
+
+
+@each_way
+def test_a_coded_body_is_given_decoded(way):
+    packed = gzip.compress(b"hello" * 100)
+    coded = body_reader(Length(len(packed)), client_for(*pieces_of(packed, 7)))
+    reader = DecodingReader(coded, decoder_for("gzip", DEFAULT_LIMITS))
+    assert (reader.ended, reader.left) == (False, None)
+    assert way(reader) == b"hello" * 100
+    assert reader.ended
+    assert coded.ended
+
+
+def test_a_coded_body_has_the_trailers_of_the_one_below_it():
+    packed = gzip.compress(b"hello")
+    coded = body_reader(CHUNKED, client_for(write_chunk(packed), b"0\r\nA: b\r\n\r\n"))
+    reader = DecodingReader(coded, decoder_for("gzip", DEFAULT_LIMITS))
+    assert reader.read_all() == b"hello"
+    assert reader.trailers.items() == [("A", "b")]
+
+
+def test_the_length_counts_down():
+    reader = body_reader(Length(5), client_for(*HELLO))
+    lefts = []
+    while not reader.ended:
+        reader.read_some(100)
+        lefts.append(reader.left)
+    assert lefts == [3, 1, 0]
+
+
+def test_a_body_of_length_0_takes_nothing():
+    stream = ScriptedStream([b"next"])
+    reader = body_reader(Length(0), SimpleClient.over(stream))
+    assert reader.ended
+    assert reader.read_all() == b""
+    assert reader.readinto(memoryview(bytearray(1))) == 0
+    assert stream.receives == 0
+
+
+def test_reading_into_no_room_takes_nothing_and_is_no_end():
+    stream = ScriptedStream([b"hello"])
+    reader = body_reader(Length(5), SimpleClient.over(stream))
+    assert reader.readinto(memoryview(bytearray())) == 0
+    assert not reader.ended
+    assert reader.read_all() == b"hello"
+
+
+# --- cut and broken
+
+
+@pytest.mark.parametrize(
+    ("framing", "pieces", "expected"),
+    [(Length(9), HELLO, 4), (CHUNKED, [b"9\r\nhello"], None), (CHUNKED, CHUNKS[:-1], None)],
+)
+def test_a_body_that_is_cut_raises_with_what_came_and_what_did_not(framing, pieces, expected):
+    with pytest.raises(IncompleteRead) as caught:
+        body_reader(framing, client_for(*pieces)).read_all()
+    assert (caught.value.partial, caught.value.expected) == (b"hello", expected)
+    reader = body_reader(framing, client_for(*pieces))
+    came = b""
+    with pytest.raises(IncompleteRead) as caught:
+        while True:
+            came += reader.read_some(100)
+    assert (came, caught.value.partial, caught.value.expected) == (b"hello", b"", expected)
+    assert not reader.ended
+
+
+@pytest.mark.parametrize("framing", [Length(9), CHUNKED, UNTIL_CLOSE])
+@pytest.mark.parametrize(("end", "error"), [("reset", ConnectionBroken), ("timeout", ReadTimedOut)])
+@each_way
+def test_a_body_that_breaks_off_raises_in_every_way_of_reading(way, framing, end, error):
+    begun = b"9\r\nhello" if framing is CHUNKED else b"hello"
+    with pytest.raises(error):
+        way(body_reader(framing, client_for(begun, end=end)))
+
+
+def test_a_coded_body_that_ends_before_its_coding_does_is_refused():
+    packed = gzip.compress(b"hello")[:-1]
+    coded = body_reader(Length(len(packed)), client_for(packed))
+    reader = DecodingReader(coded, decoder_for("gzip", DEFAULT_LIMITS))
+    with pytest.raises(BadCoding, match="ends before its gzip coding does"):
+        reader.read_all()
+
+
+def test_a_reader_that_failed_fails_again():
+    reader = FailedReader(BadCoding("broken"))
+    assert (reader.ended, reader.left) == (False, None)
+    for way in (lambda: reader.read_some(1), reader.read_all):
+        with pytest.raises(BadCoding, match=r"^broken$"):
+            way()
+
+
+# --- large bodies
+
+LARGE = random.Random(9112).randbytes(3 << 20)
+
+
+def framed(framing):
+    """The bytes of LARGE in this framing."""
+    if framing is CHUNKED:
+        return b"".join(map(write_chunk, pieces_of(LARGE, 70_001))) + write_last_chunk()
+    return LARGE
+
+
+@pytest.mark.parametrize("size", [1448, 8191, 65536, 1 << 20, 1 << 30])
+@pytest.mark.parametrize("framing", [Length(len(LARGE)), CHUNKED, UNTIL_CLOSE])
+def test_a_large_body_comes_whole_in_pieces_of_any_size(framing, size):
+    data = framed(framing)
+    assert body_reader(framing, client_for(*pieces_of(data, size))).read_all() == LARGE
+    assert take(body_reader(framing, client_for(*pieces_of(data, size))), 1 << 19) == LARGE
+
+
+@pytest.mark.parametrize("before", [b"", LARGE[:5000]])
+def test_what_came_with_the_head_is_the_beginning_of_a_large_body(before):
+    client = client_for(*pieces_of(LARGE[len(before) :], 10_001), b"next")
+    client.unread(before)
+    assert body_reader(Length(len(LARGE)), client).read_all() == LARGE
+    assert client.read() == b"next"
+
+
+@pytest.mark.parametrize("step", [1, 8192, 100_000])
+def test_a_large_body_comes_whole_whatever_the_step(step):
+    body = LARGE[: 200_000 if step > 1 else 130_000 + 1500]
+    limits = Limits(step_bytes=step)
+    client = client_for(*pieces_of(body, 1448), b"next", limits=limits)
+    assert body_reader(Length(len(body)), client).read_all() == body
+    assert client.read() == b"next"
+
+
+@pytest.mark.parametrize("came", [0, 1, 8192, 200_000, 2 << 20, len(LARGE) - 1])
+def test_a_large_body_that_is_cut_raises_with_all_that_came(came):
+    client = client_for(*pieces_of(LARGE[:came], 1448))
+    with pytest.raises(IncompleteRead) as caught:
+        body_reader(Length(len(LARGE)), client).read_all()
+    assert caught.value.partial == LARGE[:came]
+    assert caught.value.expected == len(LARGE) - came
+
+
+def test_no_more_is_asked_for_at_once_than_a_step():
+    asked = []
+
+    class Stream(ScriptedStream):
+        def recv(self, size, flags=0):
+            asked.append(size)
+            return super().recv(size, flags)
+
+    for framing in (Length(10**15), UNTIL_CLOSE):
+        reader = body_reader(framing, SimpleClient.over(Stream([b"hello"])))
+        assert reader.read_some(10**14) == b"hello"
+    with pytest.raises(IncompleteRead):
+        body_reader(Length(10**15), SimpleClient.over(Stream([b"hello"]))).read_all()
+    assert max(asked) == DEFAULT_LIMITS.step_bytes
+
+
+@given(
+    body=st.binary(max_size=60),
+    cuts=st.lists(st.integers(0, 90), max_size=6),
+    sizes=st.lists(st.integers(1, 20), min_size=1, max_size=5),
+    kind=st.sampled_from(["length", "chunked", "close"]),
+)
+def test_whatever_the_pieces_and_sizes_the_body_is_the_same(body, cuts, sizes, kind):
+    coded, framing = body, UNTIL_CLOSE if kind == "close" else Length(len(body))
+    if kind == "chunked":
+        coded = b"".join(map(write_chunk, pieces_of(body, sizes[0]))) + write_last_chunk()
+        framing = CHUNKED
+    edges = [0, *sorted(min(cut, len(coded)) for cut in cuts), len(coded)]
+    stream = ScriptedStream([coded[a:b] for a, b in zip(edges, edges[1:], strict=False)])
+    reader = body_reader(framing, SimpleClient.over(stream))
+    found = b""
+    while not reader.ended:
+        size = sizes[len(found) % len(sizes)]
+        if size % 2:
+            found += reader.read_some(size)
+        else:
+            buffer = bytearray(size)
+            found += buffer[: reader.readinto(memoryview(buffer))]
+    assert found == body
+
+
+def test_every_framing_has_its_reader():
+    readers = {type(body_reader(f, client_for())) for f in (NO_BODY, Length(1), CHUNKED, UNTIL_CLOSE)}
+    assert len(readers) == 4
+    assert all(issubclass(reader, BodyReader) for reader in readers)
