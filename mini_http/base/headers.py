@@ -5,14 +5,10 @@ the methods below give what Message gives for the same fields. `Headers` keeps t
 they came and indexes them when a name is first asked for. It checks nothing: what a server sent
 was checked by the reader of heads, what is sent will be by the writer of heads.
 
-The second half splits a field value into its parameters, as Message does, but in linear time and
-without ever raising for what a server sent.
+How a field value is split into its parameters stands in `base.parameters`.
 """
 
 from __future__ import annotations
-
-import codecs
-import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -164,7 +160,12 @@ class Headers:
             return []
         members: list[str] = []
         for value in values:
-            members += LIST_MEMBER.findall(value) if '"' in value else value.split(",")
+            if '"' in value:
+                from mini_http.base.parameters import LIST_MEMBER
+
+                members += LIST_MEMBER.findall(value)
+            else:
+                members += value.split(",")
         return [token for member in members if (token := member.strip(" \t").lower())]
 
     def keys(self) -> list[str]:
@@ -229,15 +230,17 @@ class Headers:
         `_` in a parameter's name stands for `-`; None gives the name alone. Text beyond ASCII, and
         (charset, language, text), are written by RFC 2231.
         """
+        from mini_http.base.parameters import written
+
         parts = [] if value is None else [value]
-        parts += [_written(key.replace("_", "-"), param) for key, param in params.items()]
+        parts += [written(key.replace("_", "-"), param) for key, param in params.items()]
         self[name] = "; ".join(parts)
 
     # --- what Content-Type and Content-Disposition say
 
     def get_content_type(self) -> str:
         """`type/subtype` in lower case; text/plain if the field is missing or is none."""
-        found = _main_value(self.get("content-type", ""))
+        found = self.get("content-type", "").partition(";")[0].strip().lower()
         return found if found.count("/") == 1 else self.get_default_type()
 
     def get_content_maintype(self) -> str:
@@ -255,7 +258,7 @@ class Headers:
     def get_content_disposition(self) -> str | None:
         """`inline`, `attachment`, … in lower case, None without the field (RFC 6266)."""
         value = self.get("content-disposition")
-        return None if value is None else _main_value(value)
+        return None if value is None else value.partition(";")[0].strip().lower()
 
     def get_params(
         self, failobj: T = NONE, header: str = "content-type", unquote: bool = True
@@ -264,8 +267,10 @@ class Headers:
         value = self.get(header)
         if value is None:
             return failobj
-        params = _parameters(value)
-        return [(name, _bare(param)) for name, param in params] if unquote else params
+        from mini_http.base.parameters import bare, split_parameters
+
+        params = split_parameters(value)
+        return [(name, bare(param)) for name, param in params] if unquote else params
 
     def get_param(
         self,
@@ -287,15 +292,19 @@ class Headers:
         It is what the server says: it may be a path, or empty. Where a server sends `filename` and
         `filename*`, this is the plain one, as Message has it (RFC 6266 prefers the other).
         """
+        from mini_http.base.parameters import decoded
+
         filename = self.get_param("filename", None, "content-disposition")
         if filename is None:
             filename = self.get_param("name")
-        return failobj if filename is None else _decoded(filename).strip()
+        return failobj if filename is None else decoded(filename).strip()
 
     def get_boundary(self, failobj: T = NONE) -> str | T:
         """The `boundary` of Content-Type, else `failobj` (RFC 2046 section 5.1.1)."""
+        from mini_http.base.parameters import decoded
+
         boundary = self.get_param("boundary")
-        return failobj if boundary is None else _decoded(boundary).rstrip()
+        return failobj if boundary is None else decoded(boundary).rstrip()
 
     def get_content_charset(self, failobj: T = NONE) -> str | T:
         """The `charset` of Content-Type in lower case; `failobj` if missing or not ASCII.
@@ -304,7 +313,9 @@ class Headers:
         """
         charset = self.get_param("charset")
         if isinstance(charset, tuple):
-            charset = _decoded((charset[0] or None, None, charset[2]), "strict")
+            from mini_http.base.parameters import decoded
+
+            charset = decoded((charset[0] or None, None, charset[2]), "strict")
         return charset.lower() if charset is not None and charset.isascii() else failobj
 
     def get_charsets(self, failobj: T = NONE) -> list[str | T]:
@@ -339,126 +350,6 @@ class Headers:
         return [(n.lower(), v) for n, v in ours] == [(n.lower(), v) for n, v in theirs]
 
     __hash__ = None  # type: ignore[assignment]  # fields can change
-
-
-# --- lists and parameters in a field value
-
-# member = *( quoted-string / any character but a comma ), RFC 9110 sections 5.6.1 and 5.6.4
-LIST_MEMBER = re.compile(r'(?:[^,"]++|"(?:[^"\\]++|\\.)*+"?+)++', re.DOTALL)
-
-# parameter = *( quoted-string / any character but a semicolon ), RFC 9110 sections 5.6.4 and 5.6.6.
-# As in Message, a quote after a backslash is never the closing one, and the last quote may miss.
-PARAMETER = re.compile(r';((?:[^;"\\]++|\\"?+|"(?:[^"\\]++|\\"?+)*+"?+)*+)')
-
-# name*  name*0  name*0*, RFC 2231 sections 3 and 4
-EXTENDED_NAME = re.compile(r"([0-9A-Za-z_]++)\*(?:([0-9]{1,9}+)\*?+)?+")
-
-PERCENT_ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
-
-# attribute-char, RFC 2231 section 7, of those that need no thought in any charset
-_PLAIN_OCTETS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
-
-# Codecs of Python's that are no charsets: slow beyond linear, or warn, or raise for good input.
-_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
-
-
-def _main_value(value: str) -> str:
-    return value.partition(";")[0].strip().lower()
-
-
-def _parameters(value: str) -> list[tuple[str, ParameterValue]]:
-    """The parameters with their quotes; the first, which is the main value, is left as it is."""
-    pairs = []
-    for parameter in PARAMETER.findall(";" + value):
-        name, equals, text = parameter.partition("=")
-        pairs.append((name.strip().lower() if equals else name.strip(), text.strip()))
-    params: list[tuple[str, ParameterValue]] = [pairs[0]]
-    pieces: dict[str, list[tuple[int, str, bool]]] = {}
-    for name, text in pairs[1:]:
-        match = EXTENDED_NAME.fullmatch(name)
-        if match is None:
-            params.append((name, _quoted(_unquoted(text))))
-        else:
-            number = -1 if match[2] is None else int(match[2])
-            piece = (number, _unquoted(text), name.endswith("*"))
-            pieces.setdefault(match[1], []).append(piece)
-    params += [(name, _joined(sorted(found))) for name, found in pieces.items()]
-    return params
-
-
-def _joined(pieces: list[tuple[int, str, bool]]) -> ParameterValue:
-    """One value from its numbered pieces, of which some may be percent-encoded (RFC 2231)."""
-    text = "".join([PERCENT_ENCODED.sub(_octet, s) if encoded else s for _, s, encoded in pieces])
-    quoted = _quoted(text)
-    if not any(encoded for _, _, encoded in pieces):
-        return quoted
-    charset, _, rest = quoted[1:-1].partition("'")
-    language, tick, octets = rest.partition("'")
-    return (charset, language, f'"{octets}"') if tick else (None, None, quoted)
-
-
-def is_charset(name: str) -> bool:
-    """Whether bytes can be decoded as text of the charset `name`."""
-    try:
-        if codecs.lookup(name).name in _NO_CHARSETS:
-            return False
-        "".encode(name)  # raises LookupError for a codec that is none of text
-    except (LookupError, ValueError):
-        return False
-    return True
-
-
-def _octet(match: re.Match[str]) -> str:
-    return chr(int(match[1], 16))
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _unquoted(text: str) -> str:
-    """Without quotes or angle brackets. A backslash before another character stays: `C:\\dir`."""
-    if len(text) > 1 and text[0] == text[-1] == '"':
-        return text[1:-1].replace("\\\\", "\\").replace('\\"', '"')
-    return text[1:-1] if len(text) > 1 and text[0] == "<" and text[-1] == ">" else text
-
-
-def _bare(value: ParameterValue) -> ParameterValue:
-    if isinstance(value, str):
-        return _unquoted(value)
-    charset, language, text = value
-    return charset, language, _unquoted(text)
-
-
-def _decoded(value: ParameterValue, errors: str = "replace") -> str:
-    """A parameter as text, whether it is written by RFC 2231 or not; what no codec takes, as is."""
-    if isinstance(value, str):
-        return _unquoted(value)
-    charset, _, text = value
-    charset = "us-ascii" if charset is None else charset
-    try:
-        if codecs.lookup(charset).name not in _NO_CHARSETS:
-            return str(text.encode("raw-unicode-escape"), charset, errors)
-    except (LookupError, ValueError):
-        pass
-    return _unquoted(text)
-
-
-def _written(name: str, value: ParameterValue | None) -> str:
-    """A parameter as it is sent. Raises UnicodeEncodeError if its charset lacks a character."""
-    if not value:
-        return name
-    if isinstance(value, str):
-        if value.isascii():
-            return f"{name}={_quoted(value)}"
-        value = ("utf-8", "", value)
-    charset, language, text = value
-    octets = text.encode(charset or "us-ascii")
-    encoded = "".join([chr(o) if o in _PLAIN_OCTETS else f"%{o:02X}" for o in octets])
-    if charset is None and language is None:
-        return f"{name}*={encoded}"
-    return f"{name}*={charset or ''}'{language or ''}'{encoded}"
 
 
 def _text(given: object) -> str:

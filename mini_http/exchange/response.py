@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 
 from mini_http import base
-from mini_http.base.headers import is_charset
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.exchange.body import (
     BodyReader,
@@ -221,6 +220,8 @@ class HTTPResponse(io.BufferedIOBase):
 
     def _charset(self) -> str:
         charset = self.headers.get_content_charset("utf-8")
+        from mini_http.base.parameters import is_charset
+
         return charset if is_charset(charset) else "utf-8"
 
     # --- what the head said, under the names of http.client and urllib
