@@ -1,0 +1,109 @@
+"""README.md and docs/tour.md: every example runs, and what they say of the project is so."""
+
+import contextlib
+import functools
+import http.server
+import re
+import threading
+from pathlib import Path
+
+import pytest
+from support.documents import examples
+from support.line_servers import daytime_server
+
+import mini_http
+from mini_http.keepalive.pool import shared_pool
+from mini_http.opener.api import DEFAULT_HANDLERS
+
+ROOT = Path(__file__).parent.parent
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format, *args):
+        pass
+
+
+@pytest.fixture
+def page_server(tmp_path):
+    """The web server that the tour starts, in a folder with some files."""
+    (tmp_path / "index.html").write_text("<p>Hello</p>\n" * 3)
+    handler = functools.partial(QuietHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("localhost", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        shared_pool().close()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("example", examples("docs/tour.md"), ids=str)
+def test_the_examples_of_the_tour_run(example, page_server):
+    port = page_server.server_port
+    ran = example.run({"8000": str(port)} if "8000" in example.code else {})
+    for name in ("http", "pool"):
+        if name in ran:
+            ran[name].close()
+    prints = "print(" in example.code
+    assert bool(ran["printed"]) == prints
+
+
+def test_the_first_example_of_the_readme_fetches_a_page(page_server):
+    first, _ = examples("README.md")
+    assert first.length <= 6
+    ran = first.run({"http://example.com/": f"http://localhost:{page_server.server_port}/"})
+    assert "<p>Hello</p>" in ran["printed"]
+    assert "200 text/html" in ran["printed"]
+
+
+def test_the_second_example_of_the_readme_uses_each_floor(page_server):
+    _, second = examples("README.md")
+    with daytime_server() as daytime, contextlib.ExitStack() as opened:
+        ran = second.run({", 13)": f", {daytime.port})", "8000": str(page_server.server_port)})
+        for name in ("client", "http", "reply"):
+            opened.callback(ran[name].close)
+        assert ran["client"].readline()
+        assert ran["page"] == ran["reply"].read()
+        assert ran["status"] == 200
+
+
+def test_the_readme_has_both_commands_on_its_first_screen():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    first_screen = "\n".join(lines[:40])
+    assert "python -m mini_http demo" in first_screen
+    assert "-m pytest" in first_screen
+
+
+@pytest.mark.parametrize(
+    "name", [path.name for path in sorted((ROOT / "docs").glob("*.md")) if path.name != "LICENSE"]
+)
+def test_every_document_is_linked_from_the_readme_or_another(name):
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    links = [link for page in pages for link in re.findall(r"\]\(([^)#]+)", page.read_text())]
+    assert name in [Path(link).name for link in links]
+
+
+def test_every_link_between_documents_leads_somewhere():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^):#]+)\)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_the_floors_of_the_readme_are_those_of_the_package_and_hand_on_what_it_says():
+    readme = (ROOT / "README.md").read_text()
+    picture = re.findall(r"^(\w+)/ +(.*?)(?:  +.*)?$", readme, re.MULTILINE)
+    floors = ["tools", "opener", "keepalive", "exchange", "connect", "codec", "base"]
+    assert [floor for floor, _ in picture] == floors
+    for floor, hands_on in picture:
+        for name in re.findall(r"\b[A-Z]\w+[a-z]\w*|\burlopen|\bbuild_opener", hands_on):
+            assert name in mini_http.__all__, f"{floor} is said to have {name}"
+
+
+def test_the_places_to_add_things_exist():
+    readme = (ROOT / "README.md").read_text()
+    section = readme.partition("## Where do I add")[2].partition("\n## ")[0]
+    for path in re.findall(r"`(\w+/[\w/.]+)`", section):
+        assert (ROOT / "mini_http" / path).exists(), path
+    assert len(DEFAULT_HANDLERS) > 5
