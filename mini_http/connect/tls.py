@@ -115,8 +115,9 @@ def start_tls(
         stream.settimeout(deadline.check(f"in the TLS handshake with {name}"))
         tls = context.wrap_socket(
             stream,
-            # Given a str, ssl loads the idna codec (3 ms) even where the name is plain ASCII.
-            server_hostname=name.encode("ascii") if name.isascii() else name,
+            # Given a str, ssl would load the idna codec (3 ms) for plain ASCII too, and would leave
+            # the socket open where the codec fails.
+            server_hostname=name.encode("ascii" if name.isascii() else "idna"),
             # The shown certificates can be had only if it is we who begin the handshake; but a
             # context of the caller's may verify in wrap_socket, as truststore's does.
             do_handshake_on_connect=settings.context is not None,
@@ -231,17 +232,17 @@ def _trust_certifi(context: ssl.SSLContext) -> None:
     # The bundle lies beside certifi's __init__. Importing certifi to be told so loads
     # importlib.resources and takes 13 ms; finding it takes 0.9.
     spec = importlib.util.find_spec("certifi")
-    bundle = os.path.join(os.path.dirname((spec and spec.origin) or ""), "cacert.pem")
-    if spec is not None and os.path.isfile(bundle):
-        _trust(context, bundle, cafile=bundle)
-        return
+    if spec is not None and spec.origin:
+        bundle = os.path.join(os.path.dirname(spec.origin), "cacert.pem")
+        if os.path.isfile(bundle):
+            return _trust(context, bundle, cafile=bundle)
     try:
         import certifi
 
         contents = certifi.contents()  # certifi.where() would extract it from an archive
-    except (ImportError, OSError) as error:
+    except (ImportError, AttributeError, OSError) as error:
         raise _cannot("load", "the CA certificates of certifi", error) from error
-    _trust(context, "certifi", cadata=contents)
+    return _trust(context, "certifi", cadata=contents)
 
 
 def _trust_folders(context: ssl.SSLContext, name: str, folders: str) -> None:
@@ -369,9 +370,13 @@ def _printable(text: str) -> str:
 
 
 def _plain(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.lower().replace("_", " ")
-    return getattr(error, "strerror", None) or str(error)
+    # What Python code raises as an ssl.SSLError has no reason.
+    reason = getattr(error, "reason", None) if isinstance(error, ssl.SSLError) else None
+    return (
+        str(reason).lower().replace("_", " ")
+        if reason
+        else getattr(error, "strerror", None) or str(error)
+    )
 
 
 def _shown_chain(tls: ssl.SSLSocket | None) -> list[dict[str, Any]]:

@@ -43,11 +43,13 @@ from mini_http.exchange.states import Move, State, after
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Self
 
     from mini_http.base.headers import Headers
     from mini_http.base.heads import ResponseHead
     from mini_http.base.limits import Limits
     from mini_http.connect.dial import DialOptions
+    from mini_http.connect.streams import Stream
     from mini_http.connect.tls import TLSSettings
     from mini_http.exchange.request_body import BodySource, RequestBody
     from mini_http.exchange.sending import SentFraming
@@ -90,6 +92,20 @@ class HTTPClient(SimpleClient):
         self._options = options
         self.on_interim = on_interim
 
+    @classmethod
+    def over(
+        cls,
+        stream: Stream,
+        *,
+        timeout: float | Timeout | None = DEFAULT_SECONDS,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Self:
+        """A client over a stream that is already open; it can't connect again."""
+        timeouts = Timeout.of(timeout)
+        client = super().over(stream, timeout=timeouts.read, limits=limits)
+        client.timeouts = timeouts
+        return client
+
     # What holds before the first exchange, also for a client made with `over`.
     timeouts = Timeout()
     host = ""
@@ -127,6 +143,7 @@ class HTTPClient(SimpleClient):
         """
         if self.response is not None:
             self.response.close()
+            self.response = None
         given = headers or ()
         fields = list(given.items() if hasattr(given, "items") else given)
         if all(name.lower() != "host" for name, _ in fields):
@@ -227,9 +244,6 @@ class HTTPClient(SimpleClient):
         self, head: bytes, body: RequestBody, framing: SentFraming, expects_continue: bool
     ) -> ResponseHead | None:
         """Sends a request; returns the reply head if one came before all of the body was sent."""
-        if framing.length == 0 and not expects_continue:
-            self.write(head)
-            return None
         if framing.length is not None and framing.length <= SMALL_BYTES and not expects_continue:
             self.write(b"".join([head, *framed_pieces(body, framing)]))
             return None
@@ -366,7 +380,9 @@ class HTTPSClient(HTTPClient):
         """Opens the connection, and TLS on it, if it isn't."""
         if self.closed:
             super().connect()
+            self.timeout = self.timeouts.connect
             self.starttls(self.host, self.tls)
+            self.timeout = self.timeouts.read
 
 
 def _is_interim(head: ResponseHead) -> bool:

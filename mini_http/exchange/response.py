@@ -98,12 +98,11 @@ class HTTPResponse(io.BufferedIOBase):
             self._raise_closed()
         if size is None or size < 0:
             reader = self._reader
-            if type(reader) is BytesReader and not self._ahead:
-                return reader.read_all()
-            rest = self._take(reader.read_all)
             if self._ahead:
-                rest, self._ahead = self._ahead + rest, b""
-            return rest
+                return self._read_rest()
+            if type(reader) is BytesReader:
+                return reader.read_all()
+            return self._take(reader.read_all)
         if not self._ahead:
             # Most bodies end, or fill the size, with one piece.
             piece = self.read1(size)
@@ -111,6 +110,13 @@ class HTTPResponse(io.BufferedIOBase):
                 return piece
             self._ahead = piece
         return self._gather(size)
+
+    def _read_rest(self) -> bytes:
+        ahead, self._ahead = self._ahead, b""
+        try:
+            return ahead + self._take(self._reader.read_all)
+        except base.errors.IncompleteRead as cut:
+            raise base.errors.IncompleteRead(ahead + cut.partial, cut.expected) from cut
 
     def _gather(self, size: int) -> bytes:
         pieces = [self._ahead[:size]]

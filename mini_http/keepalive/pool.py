@@ -26,6 +26,7 @@ from mini_http.base.timeouts import DEFAULT_TIMEOUT, Deadline
 from mini_http.codec.framing import CloseReason
 from mini_http.exchange.client import HTTPClient
 from mini_http.exchange.request_body import NO_BODY
+from mini_http.exchange.states import State
 from mini_http.keepalive.policy import DEFAULT_POLICY
 
 TYPE_CHECKING = False
@@ -113,6 +114,10 @@ class Pool:
                 if not (may_resend and body.is_replayable):
                     raise
                 body.rewind()
+            except BaseException:
+                if client.state is State.IDLE:  # the request was refused, and nothing sent
+                    self.release(client)
+                raise
 
     # --- connections
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import insort
 
 from mini_http.base.version import __version__
-from mini_http.opener.request import Request
+from mini_http.opener.request import Request, request_like
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class OpenerDirector:
                 continue
             scheme, _, stage = hook.partition("_")
             if stage.startswith("error"):
-                _, _, kind = stage.partition("_")
+                kind = stage.partition("_")[2] or "error"
                 key: int | str = int(kind) if kind.isdecimal() else kind
                 handlers = self.handle_error.setdefault(scheme, {}).setdefault(key, [])
             elif stage == "open":
@@ -84,11 +84,11 @@ class OpenerDirector:
         if isinstance(fullurl, str):
             request = Request(fullurl, data)
         else:
-            request = fullurl
+            request = fullurl if isinstance(fullurl, Request) else request_like(fullurl)
             if data is not None:
                 request.data = data
-            if not request.history:
-                request.deadline = None  # of an earlier opening of the same Request
+            if not request.history:  # else it follows a redirect
+                request.begin()
         request.timeout = timeout
         scheme = request.type
         before, openers, after = self._hooks_by_scheme.get(scheme) or self._find_hooks(scheme)
@@ -127,11 +127,13 @@ class OpenerDirector:
         For http these are request, response, code, message and headers.
         """
         kind: int | str = "error"
+        hook = f"{proto}_error"
         if proto in ("http", "https"):
             proto, kind = "http", args[2]  # https errors are those of http
+            hook = f"http_error_{kind}"
         by_kind = self.handle_error.get(proto, {})
         for handler in by_kind.get(kind, ()):
-            result = getattr(handler, f"{proto}_error_{kind}")(*args)
+            result = getattr(handler, hook)(*args)
             if result is not None:
                 return result
         if proto == "http":
@@ -152,7 +154,7 @@ class OpenerDirector:
             for scheme, handlers in sorted(table.items()):
                 rows += [(stage, scheme, h.handler_order, type(h).__name__) for h in handlers]
         for scheme, by_kind in sorted(self.handle_error.items()):
-            for kind, handlers in sorted(by_kind.items(), key=str):
+            for kind, handlers in sorted(by_kind.items(), key=_by_kind):
                 rows += [
                     (f"error {kind}", scheme, h.handler_order, type(h).__name__) for h in handlers
                 ]
@@ -164,3 +166,8 @@ class OpenerDirector:
         """Closes the handlers. Connections of the shared pool stay for other openers."""
         for handler in self.handlers:
             handler.close()
+
+
+def _by_kind(row: tuple[int | str, list[Any]]) -> str:
+    """Codes come before words."""
+    return str(row[0])

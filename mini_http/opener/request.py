@@ -53,7 +53,10 @@ class Request:
         unverifiable: bool = False,
         method: str | None = None,
     ) -> None:
-        self._full_url, self.url = _parsed(url)
+        try:
+            self._full_url, self.url = _parsed(url)
+        except _TooLongToKeep as too_long:
+            self._full_url, self.url = too_long.parsed
         self.headers: dict[str, str] = {}
         self.unredirected_hdrs: dict[str, str] = {}
         self._spelling: dict[str, str] = {}
@@ -75,12 +78,15 @@ class Request:
 
     @full_url.setter
     def full_url(self, url: str) -> None:
-        self._full_url, self.url = _parsed(url)
+        self.origin_req_host = self.origin_req_host  # stays that of the first URL
+        self._full_url, self.url = _parse(url)
         self._type = self._host = self._selector = None
 
     @full_url.deleter
     def full_url(self) -> None:
-        self._full_url = self._selector = ""
+        self._full_url = None  # type: ignore[assignment]  # as in urllib
+        self._selector = ""
+        self.url = self.url.without_fragment()
 
     def get_full_url(self) -> str:
         """The URL as text, fragment included."""
@@ -121,7 +127,10 @@ class Request:
     @property
     def origin_req_host(self) -> str:
         """The host of the page that this request is part of, for third-party cookie rules."""
-        return self.__dict__.get("_origin_req_host") or self.url.host
+        host: str | None = self.__dict__.get("_origin_req_host")
+        if host is None:
+            host = f"[{self.url.host}]" if ":" in self.url.host else self.url.host
+        return host
 
     @origin_req_host.setter
     def origin_req_host(self, host: str) -> None:
@@ -183,11 +192,13 @@ class Request:
         return [(self._spelling.get(name, name), value) for name, value in self.headers.items()]
 
     def fields(self) -> list[tuple[str, str]]:
-        """All fields as they are sent: Host first, then in the order they were set."""
+        """All fields as they are sent: Host first, then `headers`, then those for this request
+        alone, which win where both have one.
+        """
         spelling = self._spelling
         fields = self.unredirected_hdrs
         if self.headers:
-            fields = fields | self.headers
+            fields = self.headers | fields
         sent = [("Host", self.url.authority)]
         for name, value in fields.items():
             if name != "Host":
@@ -208,6 +219,26 @@ class Request:
         """The names marked with `mark_secret`, in lower case."""
         return self._secret_names
 
+    def begin(self) -> None:
+        """Forgets what an earlier opening left, and tidies what urllib's users may put into the
+        dicts of fields: names in another spelling, numbers and bytes as values.
+
+        The opener calls it for a Request that a program hands to it, not for those it makes itself.
+        """
+        self.deadline = None
+        if self.decode_content:
+            self.decode_content = False
+            self.unredirected_hdrs.pop("Accept-encoding", None)
+        for fields, add in (
+            (self.headers, self.add_header),
+            (self.unredirected_hdrs, self.add_unredirected_header),
+        ):
+            for name, value in list(fields.items()):
+                text = _as_text(value)
+                if text is not value or name != name.capitalize():
+                    del fields[name]
+                    add(name, text)
+
     # --- through a proxy
 
     def set_proxy(self, host: str, type: str) -> None:
@@ -227,8 +258,56 @@ class Request:
         return f"<Request {self.get_method()} {self.url!r}>"
 
 
+def request_like(given: Any) -> Request:
+    """The Request that asks for the same as `given`, one of urllib.request's.
+
+    Raises TypeError for anything else.
+    """
+    try:
+        request = Request(
+            given.full_url,
+            given.data,
+            given.headers,
+            given.origin_req_host,
+            given.unverifiable,
+        )
+        for name, value in given.unredirected_hdrs.items():
+            request.add_unredirected_header(name, value)
+        request.get_method = given.get_method  # type: ignore[method-assign]
+    except AttributeError:
+        raise TypeError(f"expected a URL or a Request, not {type(given).__name__}") from None
+    # A redirect handler may have made it, from one of ours.
+    request.history = getattr(given, "history", ())
+    request.deadline = getattr(given, "deadline", None)
+    return request
+
+
+def _as_text(value: Any) -> Any:
+    """A field's value in the types that http.client takes, as text; any other stays."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    return str(value) if isinstance(value, int) else value
+
+
+class _TooLongToKeep(Exception):
+    """Raised instead of returning what a cache would keep; what is raised is not kept."""
+
+    def __init__(self, parsed: tuple[str, URL]) -> None:
+        self.parsed = parsed
+
+
+_LONGEST_KEPT = 2048  # characters
+
+
 @lru_cache(maxsize=512)
 def _parsed(url: str) -> tuple[str, URL]:
+    parsed = _parse(url)
+    if len(parsed[0]) > _LONGEST_KEPT:
+        raise _TooLongToKeep(parsed)
+    return parsed
+
+
+def _parse(url: str) -> tuple[str, URL]:
     """`url` without the blanks, and the `<URL:...>`, that texts put around one; and its parts."""
     url = str(url).strip()
     if url[:1] == "<" and url[-1:] == ">":

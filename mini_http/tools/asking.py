@@ -1,7 +1,7 @@
 """What options ask for, in the words of the engine: an opener, and for each URL a Request.
 
-Nothing here sends anything. What can't be asked for raises UsageError or InvalidURL; a file that is
-to be sent and can't be read raises ReadFailed.
+Nothing here sends anything. What can't be asked for raises UsageError, InvalidURL or InvalidField,
+and a file that is to be sent and can't be read ReadFailed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 from mini_http import base
 from mini_http.base.timeouts import DEFAULT_SECONDS, Timeout
 from mini_http.base.url import URL
+from mini_http.codec.heads import write_request_head
 from mini_http.exchange.request_body import request_body
 from mini_http.opener.api import build_opener
 from mini_http.opener.handlers.base import BaseHandler
@@ -69,8 +70,10 @@ class EveryReply(HTTPDefaultErrorHandler):
 class NoRedirects(HTTPRedirectHandler):
     """Gives the reply that redirects instead of following it."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def http_error_302(self, req: Request, fp: Any, code: int, msg: str, headers: Any) -> Any:
         return None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 class FieldsLeftOut(BaseHandler):
@@ -145,6 +148,8 @@ def request_for(options: Options, text: str, body: Upload | bytes | None) -> Req
         method=_method(options),
     )
     request.mark_secret(*[name for name, _ in options.header if _is_secret(name)])
+    # Only for its check: what may not be sent is refused before anything is dialed.
+    write_request_head(request.get_method(), request.selector, request.fields())
     return request
 
 

@@ -16,6 +16,7 @@ from mini_http.tools.terminal import STANDARD_OUTPUT, Output, say
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
     from mini_http.tools.options import Options
 
@@ -53,18 +54,18 @@ def _run(options: Options) -> int:
 def _demo(arguments: list[str]) -> int:
     from mini_http.tools.demo import demo
 
-    if not arguments:
-        for line in demo():
-            _print(line)
-        return 0
-    if arguments[0] != "--serve" or len(arguments) > 2:
-        raise UsageError(f"demo can be followed by --serve [PORT] alone, not {arguments[0]!r}")
-    return _serve(*arguments[1:])
+    if arguments:
+        if arguments[0] != "--serve" or len(arguments) > 2:
+            raise UsageError(f"demo can be followed by --serve [PORT], not by {arguments[0]!r}")
+        _serve(*arguments[1:])
+    for line in demo():
+        _print(line)
+    return 0
 
 
-def _serve(port: str = "8000") -> int:
+def _serve(port: str = "8000") -> NoReturn:
     """The pages of the demo, until Ctrl-C."""
-    from threading import Event
+    from time import sleep
 
     from mini_http.tools.demo_server import PAGES, DemoServer
 
@@ -74,8 +75,8 @@ def _serve(port: str = "8000") -> int:
         raise UsageError(f"demo can't serve at port {port}: {error}") from None
     with server:
         _print(f"{server.url} serves {' '.join(PAGES)} until Ctrl-C")
-        Event().wait()
-    return 0
+        while True:
+            sleep(3600)
 
 
 def _print(text: str) -> int:

@@ -118,12 +118,10 @@ def progress(name: str, total: int | None, *, wanted: bool = True) -> Progress:
 
 def amount_of(count: int) -> str:
     """A number of bytes as people read it: 1.5 MiB."""
-    size = float(count)
-    for unit in UNITS:
-        if size < 1024 or unit == UNITS[-1]:
-            break
-        size /= 1024
-    return f"{count} B" if unit == "B" else f"{size:.1f} {unit}"
+    size, unit = float(count), 0
+    while size >= 1024 and unit < len(UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{size:.1f} {UNITS[unit]}" if unit else f"{count} B"
 
 
 def _short(name: str) -> str:

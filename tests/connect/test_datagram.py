@@ -79,7 +79,7 @@ def test_an_empty_packet_is_a_packet(peer, client):
 
 def test_packets_from_anyone_else_are_not_taken(peer, client):
     client.send(b"x")
-    data, sender = peer.recvfrom(10)
+    _, sender = peer.recvfrom(10)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
         stranger.sendto(b"forged", sender)
     peer.sendto(b"true", sender)
@@ -154,7 +154,7 @@ def test_a_closed_port_is_an_error_once_the_system_hears_of_it():
 
 
 def test_a_packet_too_long_for_udp_is_an_error(client):
-    with pytest.raises(errors.ConnectionBroken, match="127.0.0.1:.*: Message too long") as caught:
+    with pytest.raises(errors.ConnectionBroken, match="Message too long") as caught:
         client.send(bytes(LARGEST_DATAGRAM))
     assert caught.value.errno == errno.EMSGSIZE
 
@@ -238,9 +238,11 @@ def test_a_multicast_search_finds_who_answers():
 def test_hops_are_set_for_ipv6_too():
     if not socket.has_ipv6:
         pytest.skip("no IPv6 in this Python")
-    with DatagramClient.unconnected("ff02::c", 1900, hops=3) as client:
-        with socket.socket(fileno=socket.dup(client.fileno())) as same:
-            assert same.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS) == 3
+    with (
+        DatagramClient.unconnected("ff02::c", 1900, hops=3) as client,
+        socket.socket(fileno=socket.dup(client.fileno())) as same,
+    ):
+        assert same.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS) == 3
 
 
 def test_hops_that_there_can_not_be_are_an_error():

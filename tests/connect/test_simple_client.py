@@ -81,9 +81,9 @@ def served(script, timeout=PATIENCE):
 
 
 @contextlib.contextmanager
-def secured(certificates, script, timeout=PATIENCE):
+def secured(certificates, script):
     """A client in TLS with a server that plays a script."""
-    with served([StartTLS(certificates.good.server_context()), *script], timeout) as made:
+    with served([StartTLS(certificates.good.server_context()), *script]) as made:
         made.starttls("localhost", trusting(certificates))
         yield made
 
@@ -426,15 +426,14 @@ def test_a_line_must_come_whole_within_the_timeout():
 
 
 def test_a_line_in_tls_must_come_whole_within_the_timeout(certificates):
-    with (
-        secured(certificates, [drip], timeout=0.3) as client,
-        pytest.raises(errors.ReadTimedOut),
-    ):
-        client.readline()
+    with secured(certificates, [drip]) as client:
+        client.timeout = 0.3
+        with pytest.raises(errors.ReadTimedOut):
+            client.readline()
 
 
 def test_each_wait_for_bytes_has_the_timeout():
-    with served([drip], timeout=0.3) as client:
+    with served([drip], timeout=0.5) as client:
         assert client.read(40) == b"x" * 40
 
 
@@ -755,11 +754,10 @@ def test_a_peer_that_takes_nothing_is_an_error_in_time(client):
 
 
 def test_a_server_in_tls_that_takes_nothing_is_an_error_in_time(certificates):
-    with (
-        secured(certificates, [Pause()], timeout=0.3) as client,
-        pytest.raises(errors.WriteTimedOut),
-    ):
-        client.write(MUCH)
+    with secured(certificates, [Pause()]) as client:
+        client.timeout = 0.3
+        with pytest.raises(errors.WriteTimedOut):
+            client.write(MUCH)
 
 
 def test_the_deadline_bounds_writing(client):
@@ -842,6 +840,28 @@ def test_without_a_timeout_sending_waits(client, peer):
     assert client.write_unless_input(MUCH)
     reader.join(PATIENCE)
     assert not reader.is_alive()
+
+
+@pytest.mark.usefixtures("system")
+@pytest.mark.parametrize("is_buffered", [True, False])
+def test_sending_goes_on_if_what_came_in_allows_it(client, peer, is_buffered):
+    heard = []
+
+    def goes_on():
+        heard.append(client.readline())
+        return heard[-1] == b"go on"
+
+    if is_buffered:
+        peer.sendall(b"hello\ngo on\ngo on\n")
+        assert client.readline() == b"hello"
+    else:
+        peer.sendall(b"go on\ngo on\n")
+    assert client.write_unless_input(memoryview(b"12"), goes_on)
+    assert (heard, peer.recv(10)) == ([b"go on"] * 2, b"12")
+    peer.sendall(b"go on\nstop\nand more\n")
+    assert not client.write_unless_input(memoryview(b"34"), goes_on)
+    assert heard[2:] == [b"go on", b"stop"]
+    assert client.readline() == b"and more"
 
 
 def test_all_is_sent_in_tls_though_session_tickets_come_in(certificates):

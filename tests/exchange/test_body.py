@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -276,7 +277,7 @@ def test_whatever_the_pieces_and_sizes_the_body_is_the_same(body, cuts, sizes, k
         coded = b"".join(map(write_chunk, pieces_of(body, sizes[0]))) + write_last_chunk()
         framing = CHUNKED
     edges = [0, *sorted(min(cut, len(coded)) for cut in cuts), len(coded)]
-    stream = ScriptedStream([coded[a:b] for a, b in zip(edges, edges[1:], strict=False)])
+    stream = ScriptedStream([coded[a:b] for a, b in pairwise(edges)])
     reader = body_reader(framing, SimpleClient.over(stream))
     found = b""
     while not reader.ended:
@@ -290,6 +291,8 @@ def test_whatever_the_pieces_and_sizes_the_body_is_the_same(body, cuts, sizes, k
 
 
 def test_every_framing_has_its_reader():
-    readers = {type(body_reader(f, client_for())) for f in (NO_BODY, Length(1), CHUNKED, UNTIL_CLOSE)}
+    readers = {
+        type(body_reader(f, client_for())) for f in (NO_BODY, Length(1), CHUNKED, UNTIL_CLOSE)
+    }
     assert len(readers) == 4
     assert all(issubclass(reader, BodyReader) for reader in readers)

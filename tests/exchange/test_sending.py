@@ -65,9 +65,7 @@ FRAMINGS = [
 
 
 @pytest.mark.parametrize(("method", "given", "source", "added", "chunked", "length"), FRAMINGS)
-def test_a_body_is_framed_by_its_length_or_in_chunks(
-    method, given, source, added, chunked, length
-):
+def test_a_body_is_framed_by_its_length_or_in_chunks(method, given, source, added, chunked, length):
     framing = framing_of(method, given, source)
     assert (framing.fields, framing.chunked, framing.length) == (added, chunked, length)
 
@@ -169,7 +167,9 @@ def test_a_body_is_sent_whole_to_who_reads_it(pair):
     reader.start()
     body = request_body([bytes(1 << 20)] * 3)
     try:
-        assert send_body(client, body, framing_of("PUT", [("Content-Length", "3145728")], body), stop)
+        assert send_body(
+            client, body, framing_of("PUT", [("Content-Length", "3145728")], body), stop
+        )
     finally:
         peer.shutdown(socket.SHUT_WR)
         reader.join(PATIENCE)

@@ -229,11 +229,12 @@ def test_dropping_a_rest_does_not_shorten_the_next_exchange(pool):
 
 def test_a_reply_that_nobody_has_any_more_closes_its_connection(pool):
     with ScriptedServer([[sized(100)[:-1], Drain()], HELLO]) as server:
-        reply = send(pool, server)
-        descriptor = weakref.ref(reply._client)
-        del reply
+        client = pool.acquire(route_to(server), Timeout(PATIENCE, PATIENCE))
+        reply = client.exchange("GET", "/", [("Host", "a")])
+        there = weakref.ref(client)
+        del client, reply
         gc.collect()
-        assert descriptor() is None
+        assert there() is None
         assert fetch(pool, server) == b"hello"
     assert pool.opened == 2
 
@@ -334,6 +335,7 @@ def test_each_use_has_its_own_times(pool):
         assert client.exchange("GET", "/", [("Host", "a")]).read() == b"hello"
         assert pool.acquire(route, Timeout(PATIENCE, 0.02)) is client
         assert (client.timeout, client.deadline) == (0.02, None)
+        client.timeout = PATIENCE
         assert client.exchange("GET", "/", [("Host", "a")]).read() == b"hello"
         with pytest.raises(errors.ReadTimedOut):
             pool.send(route, "GET", "/", [("Host", "a")], timeout=Timeout(PATIENCE, 0.02))

@@ -719,14 +719,15 @@ def llhttps_outcome(case):
     if case["type"] not in STRICT:
         return "refused"  # when it is strict, says the twin of each such case, or its very name
     is_refused = case["error"] is not None and "Pause on" not in case["error"]["reason"]
-    message = next((m for m in case["messages"] if m.get("status", 0) in (101, *range(200, 999))), None)
-    if message is None or is_refused:
+    final = [m for m in case["messages"] if (m.get("status") or 0) in (101, *range(200, 999))]
+    if is_refused or not final:
         return "refused"
+    message = final[0]
     fields = [(name, value.strip()) for name, value in message["headers"]]
     names = [name.lower() for name, _ in fields]
     is_cut = not message["complete"] and {"content-length", "transfer-encoding"} & set(names)
-    body = message.get("body") or ""
-    return message["status"], message.get("reason") or "", fields, body, "cut" if is_cut else "whole"
+    reason, body = message.get("reason") or "", message.get("body") or ""
+    return message["status"], reason, fields, body, "cut" if is_cut else "whole"
 
 
 def our_outcome(case):

@@ -7,6 +7,7 @@ Accept-Encoding or Range, or sends HEAD, gets what the server sent.
 
 from __future__ import annotations
 
+from mini_http import base
 from mini_http.codec.content_coding import accept_encoding
 from mini_http.exchange.response import HTTPResponse
 from mini_http.opener.handlers.base import BaseHandler
@@ -38,7 +39,11 @@ class ContentCodingHandler(BaseHandler):
     def http_response(self, request: Request, response: Any) -> Any:
         """Makes a coded reply give its decoded bytes; a part of one (206) can't be."""
         if request.decode_content and isinstance(response, HTTPResponse) and response.status != 206:
-            response.decode_content()
+            try:
+                response.decode_content()
+            except base.errors.LimitExceeded:
+                response.close()
+                raise
         return response
 
     https_request = http_request

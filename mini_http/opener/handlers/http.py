@@ -53,7 +53,7 @@ class AbstractHTTPHandler(BaseHandler):
         if route is None:
             route = self._route(request)
         timeout = request.timeout
-        timeout = _default_timeout() if timeout is DEFAULT_TIMEOUT else Timeout.of(timeout)
+        timeout = _default_timeout() if timeout is DEFAULT_TIMEOUT else _given_timeout(timeout)
         if timeout.total is not None and request.deadline is None:
             request.deadline = Deadline(timeout.total)
         body = request.body = bodies.request_body(request.data)
@@ -122,3 +122,11 @@ def _default_timeout() -> Timeout:
     socket = sys.modules.get("socket")  # whoever set one has imported it
     seconds = None if socket is None else socket.getdefaulttimeout()
     return _USUAL_TIMEOUT if seconds is None else Timeout.of(seconds)
+
+
+def _given_timeout(timeout: float | Timeout | None) -> Timeout:
+    """What the caller gave: also what urllib has where our DEFAULT_TIMEOUT stands."""
+    socket = sys.modules.get("socket")
+    if socket is not None and timeout is socket._GLOBAL_DEFAULT_TIMEOUT:
+        return _default_timeout()
+    return Timeout.of(timeout)

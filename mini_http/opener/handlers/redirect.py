@@ -17,6 +17,8 @@ unless allowed; one to a scheme other than these always.
 
 from __future__ import annotations
 
+import re
+
 from mini_http import base
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.url import URL
@@ -29,13 +31,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from mini_http.exchange.request_body import RequestBody
-
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
 """Fields, in lower case, that never go to another origin."""
-BODY_FIELDS = frozenset({"content-length", "transfer-encoding", "trailer"})
-"""Fields that describe a body, as do all of Content-*."""
+BODY_FIELDS = frozenset({"content-length", "expect", "trailer", "transfer-encoding"})
+"""Fields that make no sense without a body, as do all of Content-*."""
 
 
 class RedirectPolicy(Value):
@@ -46,7 +45,13 @@ class RedirectPolicy(Value):
     allow_downgrade: bool = False
     """Whether https may redirect to http."""
     secrets: frozenset[str] = frozenset()
-    """More names of fields, in lower case, that never go to another origin."""
+    """More names of fields, in any case, that never go to another origin."""
+
+    def __post_init__(self) -> None:
+        if self.most < 0:
+            raise ValueError(f"RedirectPolicy(most=) must not be negative, got {self.most!r}")
+        lowered = frozenset([name.lower() for name in self.secrets])
+        object.__setattr__(self, "secrets", lowered)
 
     def method_after(self, status: int, method: str) -> str:
         """The method of the request that follows a redirect (RFC 9110 section 15.4)."""
@@ -54,12 +59,17 @@ class RedirectPolicy(Value):
             return "GET"
         return "GET" if status in (301, 302) and method == "POST" else method
 
+    def keeps_body(self, status: int, method: str) -> bool:
+        """Whether the body goes with the request that follows."""
+        return status != 303 and self.method_after(status, method) == method
+
     def refusal(self, source: URL, target: URL) -> str | None:
         """Why a redirect from `source` to `target` is not followed; None if it is."""
+        refusal = f"Redirection to url '{target.without_userinfo()}' is not allowed"
         if target.scheme not in ("http", "https"):
-            return f"Redirection to url '{target}' is not allowed"
+            return refusal
         if source.scheme == "https" and target.scheme == "http" and not self.allow_downgrade:
-            return f"Redirection to url '{target}' is not allowed: it leaves https"
+            return f"{refusal}: it leaves https"
         return None
 
     def is_kept(self, name: str, same_origin: bool, keeps_body: bool) -> bool:
@@ -67,7 +77,7 @@ class RedirectPolicy(Value):
         name = name.lower()
         if not keeps_body and (name in BODY_FIELDS or name.startswith("content-")):
             return False
-        return name != "host" and (same_origin or not (name in SECRETS or name in self.secrets))
+        return same_origin or not (name == "host" or name in SECRETS or name in self.secrets)
 
 
 class HTTPRedirectHandler(BaseHandler):
@@ -88,15 +98,14 @@ class HTTPRedirectHandler(BaseHandler):
         if refusal is not None:
             raise base.errors.RedirectRefused(newurl, code, f"{msg} - {refusal}", headers, fp)
         method = req.get_method()
-        next_method = self.policy.method_after(code, method)
-        keeps_body = next_method == method and req.data is not None
+        keeps_body = req.data is not None and self.policy.keeps_body(code, method)
         if source.fragment is not None and target.fragment is None:
             newurl = f"{newurl}#{source.fragment}"
         policy = self.policy.replace(secrets=self.policy.secrets | req.secret_names)
         same_origin = source.origin == target.origin
         following = Request(
             newurl,
-            data=_rewound_body(req) if keeps_body else None,
+            data=_rewound_data(req) if keeps_body else None,
             headers={
                 name: value
                 for name, value in req.given_fields()
@@ -104,10 +113,13 @@ class HTTPRedirectHandler(BaseHandler):
             },
             origin_req_host=req.origin_req_host,
             unverifiable=True,
-            method=next_method,
+            method=self.policy.method_after(code, method),
         )
+        if keeps_body:
+            for name, value in req.unredirected_hdrs.items():
+                if name.startswith("Content-") and name != "Content-length":
+                    following.add_unredirected_header(name, value)
         following.mark_secret(*req.secret_names)
-        following.deadline = req.deadline
         return following
 
     def http_error_302(self, req: Request, fp: Any, code: int, msg: str, headers: Any) -> Any:
@@ -115,7 +127,16 @@ class HTTPRedirectHandler(BaseHandler):
         location = headers.get("location")
         if location is None:
             return None
-        following = self.redirect_request(req, fp, code, msg, headers, str(req.url.join(location)))
+        location = _as_sent(location)
+        if re.match(_ODD_SCHEME, location):
+            refusal = f"{msg} - Redirection to url '{location}' is not allowed"
+            raise base.errors.RedirectRefused(location, code, refusal, headers, fp)
+        try:
+            target = str(req.url.join(location))
+            following = self.redirect_request(req, fp, code, msg, headers, target)
+        except base.errors.InvalidRequest:  # a malformed URL, a body that can't be sent again
+            fp.close()
+            raise
         if following is None:
             return None
         if len(req.history) >= self.policy.most:
@@ -128,14 +149,33 @@ class HTTPRedirectHandler(BaseHandler):
             )
         fp.close()
         following.history = (*req.history, fp)
+        following.deadline = req.deadline
         return self.parent.open(following, timeout=req.timeout)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
-def _rewound_body(request: Any) -> RequestBody:
-    """The body of a request, to be sent again. Raises BodyNotReplayable."""
-    # A Request of urllib's knows nothing of how it was sent.
-    body: RequestBody = getattr(request, "body", None) or request_body(request.data)
+def _rewound_data(request: Request) -> Any:
+    """The body of a request, ready to be sent again. Raises BodyNotReplayable."""
+    body = request.body or request_body(request.data)
     body.rewind()
-    return body
+    return request.data
+
+
+# RFC 3986 section 4.2: a colon in the first segment ends a scheme. This one is none by section 3.1,
+# as in local_file: of old urllib; joined, it would be a path of the same server.
+_ODD_SCHEME = r"(?![A-Za-z][A-Za-z0-9+.\-]*+:)[^/?#:]*+:"
+
+
+def _as_sent(location: str) -> str:
+    """A Location as the text that its bytes mean.
+
+    Heads are read as ISO 8859-1, but servers send UTF-8 where they should send ASCII; of anything
+    else the bytes are kept, percent-encoded.
+    """
+    try:
+        return location.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return re.sub(r"[\x80-\xff]", lambda byte: f"%{ord(byte[0]):02X}", location)
+    except UnicodeEncodeError:
+        return location  # not read from bytes

@@ -1,0 +1,688 @@
+"""HTTPClient: commands, connections, what goes out when, and why a connection ends."""
+
+from __future__ import annotations
+
+import email.message
+import io
+import os
+import socket
+import threading
+
+import pytest
+from support.servers import ScriptedServer
+from support.steps import (
+    Close,
+    Drain,
+    Expect,
+    ExpectBody,
+    ExpectHead,
+    HalfClose,
+    Pause,
+    Reset,
+    Send,
+)
+from support.streams import ScriptedStream
+
+from mini_http.base.errors import (
+    BadFraming,
+    BadStatusLine,
+    ConnectFailed,
+    ConnectionBroken,
+    ConnectTimedOut,
+    IncompleteRead,
+    InvalidField,
+    InvalidRequest,
+    InvalidURL,
+    LimitExceeded,
+    MiniHTTPError,
+    ReadTimedOut,
+    RemoteDisconnected,
+    StateError,
+    TLSFailed,
+    TotalTimedOut,
+)
+from mini_http.base.headers import Headers
+from mini_http.base.limits import Limits
+from mini_http.base.timeouts import DEFAULT_SECONDS, Timeout
+from mini_http.codec.framing import CloseReason
+from mini_http.connect.tls import TLSSettings
+from mini_http.exchange.client import HTTPClient, HTTPSClient
+from mini_http.exchange.request_body import NO_BODY, request_body
+from mini_http.exchange.sending import SMALL_BYTES
+from mini_http.exchange.states import State
+
+pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
+
+HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+HEAD_OF_5 = HELLO[:-5]
+LAST = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n"
+REFUSED = b"HTTP/1.1 417 Expectation Failed\r\nContent-Length: 2\r\n\r\nno"
+HOST = (("Host", "a.test"),)
+SOON = 0.1
+PATIENCE = 20.0
+
+
+class Segments(ScriptedStream):
+    """Keeps what was sent as it was handed over."""
+
+    def __init__(self, *pieces, end="close"):
+        super().__init__(pieces, end)
+        self.segments = []
+
+    def sendall(self, data, flags=0):
+        self.segments.append(bytes(data))
+        super().sendall(data, flags)
+
+
+# --- where to
+
+
+@pytest.mark.parametrize(
+    ("address", "host", "port", "authority"),
+    [
+        ("a.test", "a.test", 80, "a.test"),
+        ("a.test:80", "a.test", 80, "a.test"),
+        ("a.test:8080", "a.test", 8080, "a.test:8080"),
+        ("A.TEST:", "a.test", 80, "a.test"),
+        ("127.0.0.1:1", "127.0.0.1", 1, "127.0.0.1:1"),
+        ("[::1]", "::1", 80, "[::1]"),
+        ("[0:0::1]:81", "::1", 81, "[::1]:81"),
+        ("faß.test", None, 80, None),
+    ],
+)
+def test_an_address_is_a_host_and_perhaps_a_port(address, host, port, authority):
+    if host is None:
+        pytest.importorskip("idna")
+        host = authority = "xn--fa-hia.test"
+    http = HTTPClient(address)
+    assert (http.host, http.port, http.authority) == (host, port, authority)
+    assert http.closed
+    assert http.state is State.CLOSED
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", ":80", "a.test/path", "a.test?query", "a.test#fragment", "user@a.test", "a.test:x",
+     "a.test:99999", "a test", "a.test\r\nHost: b", "[::1", "http://a.test"],
+)  # fmt: skip
+def test_anything_else_is_no_address(address):
+    with pytest.raises(InvalidURL):
+        HTTPClient(address)
+
+
+def test_https_has_its_own_port():
+    assert (HTTPSClient("a.test").port, HTTPSClient("a.test:443").authority) == (443, "a.test")
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan")])
+def test_a_timeout_must_be_a_time(timeout):
+    with pytest.raises(ValueError):
+        HTTPClient("a.test", timeout=timeout)
+
+
+# --- commands
+
+
+def test_many_commands_go_over_one_connection():
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: b\r\n\r\n"
+    scripts = [[HELLO, head, b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"]]
+    with ScriptedServer(scripts) as server, HTTPClient(server.authority) as http:
+        status, headers = http.get("/page?a=b")
+        assert (status, headers.items()) == (200, [("Content-Length", "5")])
+        assert http.getbody() == b"hello"
+        assert http.getbody() == b""
+        status, headers = http.head("/page")
+        assert (status, headers["a"], http.getbody()) == (200, "b", b"")
+        assert http.httpcmd("PUT", "/page", {"X-Case": "kept"}, b"new")[0] == 201
+        assert http.exchanges == 3
+        host = server.authority.encode()
+    assert server.requests == [
+        b"GET /page?a=b HTTP/1.1\r\nHost: %b\r\n\r\n" % host,
+        b"HEAD /page HTTP/1.1\r\nHost: %b\r\n\r\n" % host,
+        b"PUT /page HTTP/1.1\r\nHost: %b\r\nX-Case: kept\r\nContent-Length: 3\r\n\r\nnew" % host,
+    ]
+
+
+def test_a_new_command_is_a_method():
+    class DAVClient(HTTPClient):
+        def mkcol(self, path):
+            return self.httpcmd("MKCOL", path)
+
+    created = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
+    with ScriptedServer([created]) as server, DAVClient(server.authority) as dav:
+        assert dav.mkcol("/folder/")[0] == 201
+    assert server.requests[0].startswith(b"MKCOL /folder/ HTTP/1.1\r\n")
+
+
+def message(*pairs):
+    made = email.message.Message()
+    for name, value in pairs:
+        made[name] = value
+    return made
+
+
+@pytest.mark.parametrize(
+    ("headers", "sent"),
+    [
+        (None, b"Host: a.test\r\n"),
+        ({}, b"Host: a.test\r\n"),
+        ({"A": "b"}, b"Host: a.test\r\nA: b\r\n"),
+        ([("x", "b"), ("X", "c"), ("x", "b")], b"Host: a.test\r\nx: b\r\nX: c\r\nx: b\r\n"),
+        (iter([("A", "b")]), b"Host: a.test\r\nA: b\r\n"),
+        (Headers([("A", "b")]), b"Host: a.test\r\nA: b\r\n"),
+        (message(("A", "b"), ("A", "c")), b"Host: a.test\r\nA: b\r\nA: c\r\n"),
+        ({"A": "b", "HOST": "c"}, b"A: b\r\nHOST: c\r\n"),
+    ],
+)  # fmt: skip
+def test_headers_are_sent_as_they_were_given_after_a_host(headers, sent):
+    stream = Segments(HELLO)
+    http = HTTPClient.over(stream)
+    http.authority = "a.test"
+    http.get("/", headers)
+    assert stream.sent == b"GET / HTTP/1.1\r\n" + sent + b"\r\n"
+
+
+def test_there_is_no_body_before_a_command():
+    with pytest.raises(StateError, match="there is no reply yet: send a command first"):
+        HTTPClient("a.test").getbody()
+
+
+def test_there_is_no_body_after_a_command_that_failed():
+    with (
+        ScriptedServer([[HELLO, b"nonsense\r\n\r\n"]]) as server,
+        HTTPClient(server.authority) as http,
+    ):
+        http.get("/")
+        with pytest.raises(BadStatusLine):
+            http.get("/")
+        with pytest.raises(StateError, match="there is no reply yet"):
+            http.getbody()
+
+
+def test_what_was_left_of_the_reply_before_is_dropped():
+    second = HELLO.replace(b"hello", b"world")
+    with ScriptedServer([[HELLO, second]]) as server, HTTPClient(server.authority) as http:
+        http.get("/1")
+        http.get("/2")
+        assert http.getbody() == b"world"
+
+
+def test_a_connection_with_too_much_left_on_it_is_not_used_again():
+    much = b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + bytes(70_000)
+    with ScriptedServer([[much, Drain()], HELLO]) as server, HTTPClient(server.authority) as http:
+        http.get("/1")
+        http.get("/2")
+        assert http.getbody() == b"hello"
+    assert len(server.connections) == 2
+
+
+# --- the connection
+
+
+@pytest.mark.parametrize("first", [[LAST], [HELLO, Close()], [HELLO, Reset()]])
+def test_it_connects_again_when_the_server_closed_in_between(first):
+    with ScriptedServer([first, HELLO]) as server, HTTPClient(server.authority) as http:
+        http.get("/1")
+        assert http.getbody() == b"hello"
+        if not http.closed:
+            assert http.wait_for_input(PATIENCE)
+        http.get("/2")
+        assert http.getbody() == b"hello"
+        assert http.exchanges == 1
+
+
+def test_it_connects_again_after_close():
+    with ScriptedServer([HELLO, HELLO]) as server, HTTPClient(server.authority) as http:
+        http.get("/1")
+        http.close()
+        http.close()
+        assert http.state is State.CLOSED
+        http.get("/2")
+        assert http.getbody() == b"hello"
+
+
+def test_connect_opens_and_may_be_called_again():
+    with ScriptedServer([[HELLO]]) as server, HTTPClient(server.authority) as http:
+        http.connect()
+        assert http.state is State.IDLE
+        number = http.fileno()
+        http.connect()
+        assert http.fileno() == number
+        http.get("/")
+    assert len(server.connections) == 1
+
+
+def test_a_client_over_a_stream_cannot_connect_again():
+    http = HTTPClient.over(ScriptedStream([LAST]))
+    http.get("/", HOST)
+    assert http.getbody() == b"hello"
+    with pytest.raises(StateError, match="a client over a stream can't connect again"):
+        http.get("/", HOST)
+
+
+def test_nobody_there_is_an_error():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    http = HTTPClient(f"127.0.0.1:{port}")
+    with pytest.raises(ConnectFailed):
+        http.get("/")
+    assert http.state is State.CLOSED
+
+
+def test_a_client_over_a_stream_keeps_the_timeout_it_was_given():
+    stream = ScriptedStream([HELLO, HELLO])
+    http = HTTPClient.over(stream, timeout=3.5)
+    http.get("/", HOST)
+    http.get("/", HOST)
+    assert http.timeout == 3.5
+    assert set(stream.timeouts) <= {None, 3.5}
+    assert HTTPClient.over(ScriptedStream([])).timeout == DEFAULT_SECONDS
+    assert HTTPClient.over(ScriptedStream([]), timeout=None).timeout is None
+
+
+def test_a_client_over_a_stream_may_be_given_times_apart():
+    http = HTTPClient.over(ScriptedStream([HEAD_OF_5]), timeout=Timeout(read=2.5, total=100))
+    http.get("/", HOST)
+    assert http.timeout == 2.5
+    assert 0 < http.deadline.remaining() <= 100
+
+
+def test_the_total_time_begins_with_each_command():
+    with (
+        ScriptedServer([[HELLO, HELLO, Expect(), Drain()]]) as server,
+        HTTPClient(server.authority, timeout=Timeout(total=PATIENCE)) as http,
+    ):
+        http.get("/1")
+        http.get("/2")
+        http.timeouts = Timeout(total=SOON)
+        with pytest.raises(TotalTimedOut):
+            http.get("/3")
+
+
+# --- one exchange and its states
+
+
+def exchange(http, method="GET", target="/", fields=HOST, body=NO_BODY):
+    return http.exchange(method, target, fields, body)
+
+
+def test_an_exchange_needs_an_idle_connection():
+    stream = Segments(HEAD_OF_5, b"hello", HELLO)
+    http = HTTPClient.over(stream)
+    response = exchange(http)
+    assert http.state is State.REPLYING
+    with pytest.raises(StateError, match="can't send while the connection is replying"):
+        exchange(http)
+    assert response.read() == b"hello", "the refused one did no harm"
+    assert http.state is State.IDLE
+    assert len(stream.segments) == 1
+    exchange(http)
+    http.close()
+    with pytest.raises(StateError, match="can't send while the connection is closed"):
+        exchange(http)
+    with pytest.raises(StateError, match="can't send while the connection is closed"):
+        exchange(HTTPClient("a.test"))
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "fields", "body"),
+    [
+        ("GE T", "/", HOST, b""),
+        ("GET", "/ ", HOST, b""),
+        ("GET", "/", (("A\r\n", "b"),), b""),
+        ("GET", "/", (("A", "b\r\nC: d"),), b""),
+        ("POST", "/", (("Content-Length", "6"),), b"hello"),
+        ("POST", "/", (("Content-Length", "5"), ("Transfer-Encoding", "chunked")), b"hello"),
+    ],
+)
+def test_a_request_that_may_not_be_sent_sends_nothing_and_spoils_nothing(
+    method, target, fields, body
+):
+    stream = Segments(HELLO)
+    http = HTTPClient.over(stream)
+    with pytest.raises(InvalidField):
+        exchange(http, method, target, fields, request_body(body))
+    assert stream.sent == b""
+    assert http.state is State.IDLE
+    assert exchange(http).read() == b"hello"
+
+
+def test_a_tunnel_belongs_to_the_caller():
+    stream = Segments(b"HTTP/1.1 200 Established\r\nContent-Length: 5\r\n\r\nhello")
+    http = HTTPClient.over(stream)
+    response = exchange(http, "CONNECT", "a.test:443")
+    assert (response.status, response.read()) == (200, b"")
+    assert http.state is State.SWITCHED
+    assert http.close_reason is CloseReason.SWITCHED
+    with pytest.raises(StateError, match="can't send while the connection is switched"):
+        exchange(http)
+    assert http.read(5) == b"hello"
+
+
+def test_a_refused_tunnel_is_a_reply_as_any_other():
+    http = HTTPClient.over(Segments(b"HTTP/1.1 407 No\r\nContent-Length: 5\r\n\r\nhello"))
+    assert exchange(http, "CONNECT", "a.test:443").read() == b"hello"
+    assert http.state is State.IDLE
+
+
+def test_the_one_who_lends_the_connection_is_told_when_it_is_free():
+    told = []
+    http = HTTPClient.over(ScriptedStream([HELLO, HEAD_OF_5, b"hello", LAST]))
+    http.on_free = told.append
+    exchange(http)
+    assert told == [http]
+    exchange(http).read()
+    assert told == [http, http]
+    exchange(http).read()
+    assert told == [http, http], "a closed one is of no use"
+
+
+def test_interim_replies_are_offered_to_a_hook():
+    seen = []
+    http = HTTPClient.over(ScriptedStream([CONTINUE + HINTS, HINTS + HELLO]))
+    http.on_interim = seen.append
+    assert exchange(http).read() == b"hello"
+    assert [head.status for head in seen] == [100, 103, 103]
+    assert seen[1].headers["link"] == "</style.css>"
+
+
+def test_interim_replies_are_counted_anew_for_each_request():
+    http = HTTPClient.over(ScriptedStream([HINTS * 20 + HELLO] * 3 + [HINTS * 21 + HELLO]))
+    for _ in range(3):
+        assert exchange(http).read() == b"hello"
+    with pytest.raises(LimitExceeded, match="more than 20 interim replies"):
+        exchange(http)
+
+
+def test_whether_a_reply_had_begun_is_known_when_it_fails():
+    for pieces, begun in (([], False), ([HINTS], True), ([HEAD_OF_5], True), ([b"HTT"], False)):
+        http = HTTPClient.over(ScriptedStream(pieces))
+        with pytest.raises(MiniHTTPError):
+            exchange(http).read()
+        assert http.reply_begun is begun
+
+
+# --- why a connection ends
+
+
+class Stop(Exception):
+    """Raised by a caller's own code."""
+
+
+def stopping():
+    yield b"x"
+    raise Stop
+
+
+def interrupted():
+    raise KeyboardInterrupt
+    yield
+
+
+@pytest.mark.parametrize(
+    ("pieces", "end", "body", "error", "reason"),
+    [
+        ([], "timeout", b"", ReadTimedOut, CloseReason.TIMED_OUT),
+        ([b"HTTP/1.1 2"], "timeout", b"", ReadTimedOut, CloseReason.TIMED_OUT),
+        ([], "close", b"", RemoteDisconnected, CloseReason.SERVER_CLOSED),
+        ([], "reset", b"", ConnectionBroken, CloseReason.BROKEN),
+        ([b"HTTP/1.1 2"], "close", b"", IncompleteRead, CloseReason.BODY_CUT),
+        ([b"HTTP/1.1 2"], "reset", b"", IncompleteRead, CloseReason.BODY_CUT),
+        ([b"SSH-2.0-x\r\n"], "timeout", b"", BadStatusLine, CloseReason.PROTOCOL_FAULT),
+        ([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: x\r\n\r\n"], "close", b"", BadFraming,
+         CloseReason.PROTOCOL_FAULT),
+        ([], "close", stopping(), Stop, CloseReason.INTERRUPTED),
+        ([], "close", interrupted(), KeyboardInterrupt, CloseReason.INTERRUPTED),
+        ([], "close", [5], TypeError, CloseReason.INTERRUPTED),
+    ],
+)  # fmt: skip
+def test_a_failed_exchange_closes_the_connection_and_notes_why(pieces, end, body, error, reason):
+    stream = ScriptedStream(pieces, end)
+    http = HTTPClient.over(stream)
+    with pytest.raises(error):
+        exchange(http, "POST", body=request_body(body))
+    assert http.close_reason is reason
+    assert http.state is State.CLOSED
+    assert stream.closed
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("close", CloseReason.REQUEST_SAID_CLOSE),
+        ("x, CLOSE", CloseReason.REQUEST_SAID_CLOSE),
+        ("x,close", CloseReason.REQUEST_SAID_CLOSE),
+        ("keep-alive", None),
+        ("closed", None),
+    ],
+)
+def test_a_request_that_says_close_closes(value, reason):
+    http = HTTPClient.over(ScriptedStream([HELLO]))
+    response = exchange(http, fields=(*HOST, ("CONNECTION", value)))
+    assert response.read() == b"hello"
+    assert http.close_reason is reason
+    assert response.will_close is (reason is not None)
+
+
+def test_a_child_process_does_not_read_its_parents_bytes():
+    ours, theirs = socket.socketpair()
+    with theirs, HTTPClient.over(ours, timeout=PATIENCE) as http:
+        theirs.sendall(HEAD_OF_5)
+        response = exchange(http)
+        theirs.sendall(b"hello")
+        child = os.fork()
+        if child == 0:
+            response.close()
+            os._exit(0 if http.closed else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert response.read() == b"hello"
+        assert http.state is State.IDLE
+
+
+# --- what goes out when
+
+
+def test_a_small_body_leaves_with_the_head_in_one_piece():
+    for body in (b"x" * SMALL_BYTES, io.BytesIO(b"x" * SMALL_BYTES), b"x"):
+        stream = Segments(HELLO)
+        exchange(HTTPClient.over(stream), "POST", body=request_body(body)).read()
+        assert len(stream.segments) == 1
+        assert stream.sent.endswith(b"\r\n\r\n" + b"x" * (SMALL_BYTES if body != b"x" else 1))
+
+
+@pytest.mark.parametrize("body", [b"x" * (SMALL_BYTES + 1), [b"x", b"y"]])
+def test_other_bodies_leave_after_the_head(body):
+    stream = Segments(HELLO)
+    exchange(HTTPClient.over(stream), "POST", body=request_body(body)).read()
+    assert stream.segments[0].endswith(b"\r\n\r\n")
+    assert len(stream.segments) > 1
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        ("1", "more bytes than the 1"),
+        ("0", "more bytes than the 0"),
+        ("9", "fewer bytes than the 9"),
+        ("99999", "fewer bytes than the 99999"),
+    ],
+)
+def test_a_body_of_another_length_than_was_said_ends_the_connection(length, words):
+    stream = Segments(HELLO)
+    http = HTTPClient.over(stream)
+    with pytest.raises(InvalidRequest, match=words):
+        exchange(
+            http, "POST", fields=(*HOST, ("Content-Length", length)), body=request_body([b"xyz"])
+        )
+    assert stream.closed
+    assert http.close_reason is CloseReason.INTERRUPTED
+
+
+def test_chunks_go_out_as_they_are_made():
+    told = threading.Event()
+
+    def pieces():
+        yield b"hello"
+        assert told.wait(PATIENCE), "the server has the first piece before the second is made"
+        yield b"world"
+
+    def hear(connection):
+        connection.read_until(b"\r\n5\r\nhello\r\n")
+        told.set()
+        connection.read_until(b"5\r\nworld\r\n0\r\n\r\n")
+        connection.send(HELLO)
+
+    with ScriptedServer([[hear]]) as server, HTTPClient(server.authority) as http:
+        assert http.httpcmd("POST", "/", body=pieces())[0] == 200
+
+
+# --- Expect: 100-continue
+
+EXPECT = {"Expect": "100-continue"}
+
+
+@pytest.fixture
+def short_wait(monkeypatch):
+    """Waits a short time for a 100, where a program waits 1 s."""
+    monkeypatch.setattr("mini_http.exchange.client.CONTINUE_SECONDS", SOON)
+
+
+@pytest.fixture
+def long_wait(monkeypatch):
+    """Waits for a 100 so long that a test would fail."""
+    monkeypatch.setattr("mini_http.exchange.client.CONTINUE_SECONDS", 10 * PATIENCE)
+
+
+BODIES = {"small": b"hello", "large": bytes(1 << 20), "in chunks": [b"hello"], "none": b""}
+each_body = pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+
+
+@pytest.mark.usefixtures("long_wait")
+@each_body
+@pytest.mark.parametrize("before", [b"", HINTS])
+def test_a_body_waits_for_100_continue(before, body):
+    script = [ExpectHead(), Send(before + CONTINUE), ExpectBody(), Send(HELLO)]
+    with ScriptedServer([script]) as server, HTTPClient(server.authority) as http:
+        assert http.httpcmd("PUT", "/", EXPECT, body)[0] == 200
+        assert http.getbody() == b"hello"
+        assert http.state is State.IDLE
+    sent = body if isinstance(body, bytes) else b"5\r\nhello\r\n0\r\n\r\n"
+    assert server.requests[0].endswith(b"\r\n\r\n" + sent)
+
+
+@pytest.mark.usefixtures("long_wait")
+@each_body
+@pytest.mark.parametrize("before", [b"", HINTS])
+def test_a_body_is_not_sent_when_the_reply_comes_first(before, body):
+    script = [ExpectHead(), Send(before + REFUSED), HalfClose()]
+    with ScriptedServer([script]) as server, HTTPClient(server.authority) as http:
+        assert http.httpcmd("PUT", "/", EXPECT, body)[0] == 417
+        assert http.getbody() == b"no"
+        assert http.close_reason is CloseReason.EARLY_REPLY
+    assert server.connections[0].received.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.usefixtures("short_wait")
+@each_body
+@pytest.mark.parametrize("before", [b"", HINTS])
+def test_a_body_is_sent_all_the_same_when_nothing_comes(before, body):
+    script = [ExpectHead(), Send(before), ExpectBody(), Send(CONTINUE + HELLO)]
+    with ScriptedServer([script]) as server, HTTPClient(server.authority) as http:
+        assert http.httpcmd("PUT", "/", EXPECT, body)[0] == 200
+        assert http.getbody() == b"hello"
+
+
+@pytest.mark.usefixtures("short_wait")
+def test_a_late_100_continue_does_not_disturb_the_body():
+    late = Pause()
+    body = bytes(1 << 25)
+
+    def pieces():
+        yield body[: 1 << 24]
+        late.resume.set()
+        yield body[1 << 24 :]
+
+    def hear(connection):
+        connection.read_head()
+        connection.read(20 + (1 << 24))
+        late(connection)
+        connection.send(CONTINUE)
+        connection.read(2 << 20)
+        connection.send(CONTINUE)
+        connection.read_until(b"\r\n0\r\n\r\n")
+        connection.send(HELLO)
+
+    with ScriptedServer([[hear]]) as server, HTTPClient(server.authority) as http:
+        assert http.httpcmd("PUT", "/", EXPECT, pieces())[0] == 200
+        assert http.getbody() == b"hello"
+        assert http.state is State.IDLE
+
+
+@pytest.mark.usefixtures("long_wait")
+def test_a_server_that_leaves_instead_of_continuing_is_an_error():
+    with ScriptedServer([[ExpectHead(), Close()]]) as server, HTTPClient(server.authority) as http:
+        with pytest.raises(RemoteDisconnected):
+            http.httpcmd("PUT", "/", EXPECT, b"hello")
+        assert http.close_reason is CloseReason.SERVER_CLOSED
+
+
+def test_too_many_interim_replies_instead_of_100_are_an_error():
+    limits = Limits(interim_replies=2)
+    script = [ExpectHead(), Send(HINTS * 3), Drain()]
+    with (
+        ScriptedServer([script]) as server,
+        HTTPClient(server.authority, limits=limits) as http,
+        pytest.raises(LimitExceeded),
+    ):
+        http.httpcmd("PUT", "/", EXPECT, b"hello")
+
+
+# --- over TLS
+
+
+def test_the_same_over_tls(certificates):
+    tls = TLSSettings(context=certificates.client_context())
+    server = ScriptedServer([[HELLO, HELLO]], tls=certificates.good.server_context())
+    with server, HTTPSClient(f"localhost:{server.port}", tls=tls) as http:
+        http.connect()
+        assert http.state is State.IDLE
+        http.connect()
+        http.get("/1")
+        http.get("/2")
+        assert http.getbody() == b"hello"
+        assert http.timeout == DEFAULT_SECONDS
+    assert len(server.connections) == 1
+
+
+def test_over_tls_it_connects_again_too(certificates):
+    tls = TLSSettings(context=certificates.client_context())
+    context = certificates.good.server_context()
+    with (
+        ScriptedServer([[HELLO, Close()], HELLO], tls=context) as server,
+        HTTPSClient(f"localhost:{server.port}", tls=tls) as http,
+    ):
+        http.get("/1")
+        assert http.wait_for_input(PATIENCE)
+        http.get("/2")
+        assert http.getbody() == b"hello"
+
+
+def test_a_certificate_for_another_host_is_refused(certificates):
+    tls = TLSSettings(context=certificates.client_context())
+    context = certificates.wrong_name.server_context()
+    with ScriptedServer([[Drain()]], tls=context) as server:
+        http = HTTPSClient(f"localhost:{server.port}", tls=tls)
+        with pytest.raises(TLSFailed):
+            http.get("/")
+        assert http.state is State.CLOSED
+
+
+def test_a_handshake_is_bounded_as_connecting_is(certificates):
+    tls = TLSSettings(context=certificates.client_context())
+    timeout = Timeout(connect=SOON, read=10 * PATIENCE)
+    with ScriptedServer([[Drain()]]) as server:
+        http = HTTPSClient(f"localhost:{server.port}", tls=tls, timeout=timeout)
+        with pytest.raises(ConnectTimedOut):
+            http.get("/")

@@ -1,0 +1,762 @@
+"""HTTPResponse: as a file, as urllib and http.client have it, and what becomes of its connection."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import http.client
+import io
+import json
+import shutil
+import socket
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.streams import ScriptedStream
+
+from mini_http.base.errors import (
+    BadChunk,
+    BadCoding,
+    ConnectionBroken,
+    IncompleteRead,
+    LimitExceeded,
+    MiniHTTPError,
+    ReadTimedOut,
+)
+from mini_http.base.limits import DEFAULT_LIMITS, Limits
+from mini_http.codec.chunked import write_chunk, write_last_chunk
+from mini_http.codec.framing import CloseReason
+from mini_http.exchange.client import HTTPClient
+from mini_http.exchange.response import HTTPResponse
+from mini_http.exchange.states import State
+
+pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
+
+BODY = b"first line\nsecond\r\n\nthe last one"
+LINES = [b"first line\n", b"second\r\n", b"\n", b"the last one"]
+
+
+class Sent(NamedTuple):
+    """A reply as a server frames it."""
+
+    head: str
+    wire: bytes
+    length: int | None
+    decode: bool = False
+
+
+def in_chunks(data):
+    return write_chunk(data[:7]) + write_chunk(data[7:]) + write_last_chunk([("A", "b")])
+
+
+PACKED = gzip.compress(BODY)
+FRAMINGS = {
+    "length": Sent(f"Content-Length: {len(BODY)}\r\n", BODY, len(BODY)),
+    "chunked": Sent("Transfer-Encoding: chunked\r\n", in_chunks(BODY), None),
+    "until close": Sent("", BODY, None),
+    "gzip": Sent(
+        f"Content-Encoding: gzip\r\nContent-Length: {len(PACKED)}\r\n", PACKED, None, decode=True
+    ),
+    "gzip in chunks": Sent(
+        "Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+        in_chunks(PACKED),
+        None,
+        decode=True,
+    ),
+}
+DELIVERIES = {"whole": None, "by sevens": 7, "byte by byte": 1}
+
+
+def reply(head="", wire=b"", *, size=None, end="close", limits=DEFAULT_LIMITS, method="GET"):
+    """The reply with these lines in its head and these bytes after it, and its client."""
+    data = f"HTTP/1.1 200 OK\r\n{head}\r\n".encode() + wire
+    pieces = [data[at : at + size] for at in range(0, len(data), size)] if size else [data]
+    client = HTTPClient.over(ScriptedStream(pieces, end), limits=limits)
+    return client.exchange(method, "/", [("Host", "a.test")]), client
+
+
+def begun(sent, size=None):
+    response, _ = reply(sent.head, sent.wire, size=size)
+    if sent.decode:
+        response.decode_content()
+    return response
+
+
+@pytest.fixture(params=FRAMINGS)
+def sent(request):
+    return FRAMINGS[request.param]
+
+
+@pytest.fixture(params=DELIVERIES)
+def response(request, sent):
+    """A reply whose body is BODY, in each framing and at each way of coming."""
+    with begun(sent, DELIVERIES[request.param]) as response:
+        yield response
+
+
+# --- a file to read
+
+
+def test_read_gives_all_of_it_and_then_nothing(response):
+    assert response.read() == BODY
+    assert response.read() == response.read(5) == response.read1() == response.readline() == b""
+    assert response.isclosed()
+    assert not response.closed
+
+
+@pytest.mark.parametrize("size", [None, -1])
+def test_read_without_a_size_gives_all(response, size):
+    assert response.read(size) == BODY
+
+
+@pytest.mark.parametrize("size", [1, 7, 10, len(BODY), len(BODY) + 1, 1 << 20])
+def test_read_gives_exactly_so_many_bytes_until_the_end(response, size):
+    pieces = list(iter(lambda: response.read(size), b""))
+    assert pieces == [BODY[at : at + size] for at in range(0, len(BODY), size)]
+
+
+def test_read_of_no_bytes_gives_none_and_takes_none(response):
+    assert response.read(0) == response.read1(0) == b""
+    assert response.readinto(bytearray()) == response.readinto1(bytearray()) == 0
+    assert response.readline(0) == b""
+    assert response.read() == BODY
+
+
+def test_read1_gives_what_one_wait_brings(response):
+    pieces = list(iter(lambda: response.read1(5), b""))
+    assert b"".join(pieces) == BODY
+    assert max(map(len, pieces)) <= 5
+
+
+def test_read1_without_a_size_gives_pieces(response):
+    assert b"".join(iter(response.read1, b"")) == BODY
+
+
+def test_readinto_fills_the_buffer_until_the_end(response):
+    buffer = bytearray(12)
+    assert response.readinto(buffer) == 12
+    assert buffer == BODY[:12]
+    assert response.readinto(memoryview(buffer)[2:]) == 10
+    assert buffer[2:] == BODY[12:22]
+    rest = bytearray(100)
+    assert response.readinto(rest) == len(BODY) - 22
+    assert rest.startswith(BODY[22:])
+    assert response.readinto(rest) == 0
+
+
+def test_readinto1_waits_but_once(response):
+    buffer, gathered = bytearray(5), b""
+    while count := response.readinto1(buffer):
+        gathered += buffer[:count]
+    assert gathered == BODY
+
+
+def test_peek_takes_nothing(response):
+    seen = response.peek()
+    assert seen
+    assert BODY.startswith(seen)
+    assert response.peek(1) == seen
+    assert response.read(3) == BODY[:3]
+    assert BODY[3:].startswith(response.peek())
+    assert response.read() == BODY[3:]
+    assert response.peek() == b""
+
+
+def test_readline_gives_lines_with_their_ends(response):
+    assert list(iter(response.readline, b"")) == LINES
+
+
+@pytest.mark.parametrize("size", [1, 4, 11])
+def test_readline_gives_no_more_than_it_is_asked_for(response, size):
+    file = io.BytesIO(BODY)
+    for line in iter(lambda: file.readline(size), b""):
+        assert response.readline(size) == line
+    assert response.readline(size) == b""
+
+
+def test_readline_takes_none_for_no_limit(response):
+    assert response.readline(None) == LINES[0]
+
+
+def test_readlines_and_iteration_give_lines(sent):
+    assert list(begun(sent)) == LINES
+    assert begun(sent).readlines() == LINES
+    assert begun(sent).readlines(12) == LINES[:2]
+    response = begun(sent)
+    assert next(response) == LINES[0]
+    assert response.read() == b"".join(LINES[1:])
+
+
+def test_iter_chunks_gives_pieces_of_at_most_so_many_bytes(response):
+    pieces = list(response.iter_chunks(4))
+    assert b"".join(pieces) == BODY
+    assert max(map(len, pieces)) <= 4
+
+
+def test_iter_lines_gives_text_without_line_ends(response):
+    assert list(response.iter_lines()) == ["first line", "second", "", "the last one"]
+
+
+def test_the_ways_of_reading_go_on_from_each_other(response):
+    assert response.read(3) == b"fir"
+    assert response.readline() == b"st line\n"
+    assert response.peek()[:1] == b"s"
+    assert response.read1(1) == b"s"
+    buffer = bytearray(4)
+    assert response.readinto(buffer) == 4
+    assert buffer == b"econ"
+    assert next(response) == b"d\r\n"
+    assert response.read() == b"\nthe last one"
+
+
+METHODS = ["read", "read1", "readline", "readinto", "peek"]
+
+
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(METHODS), st.integers(0, 12)), max_size=12),
+    kind=st.sampled_from(list(FRAMINGS)),
+    size=st.sampled_from([None, 1, 7]),
+)
+def test_any_order_of_reading_gives_the_body(steps, kind, size):
+    response = begun(FRAMINGS[kind], size)
+    file = io.BytesIO(BODY)
+    for method, count in steps:
+        if method == "peek":
+            assert BODY[file.tell() :].startswith(response.peek(count))
+        elif method == "readinto":
+            buffer = bytearray(count)
+            found = bytes(buffer[: response.readinto(buffer)])
+            assert found == file.read(count)
+        elif method == "read1":
+            found = response.read1(count)
+            assert found == file.read(len(found))
+        else:
+            assert getattr(response, method)(count) == getattr(file, method)(count)
+    assert response.read() == file.read()
+
+
+# --- what takes files
+
+
+def test_a_text_wrapper_reads_it(response):
+    text = io.TextIOWrapper(response, "ascii", newline="")
+    assert text.readline() == "first line\n"
+    assert text.read() == BODY[11:].decode()
+    text.close()
+    assert response.closed
+
+
+def test_gzip_reads_it(response):
+    packed = gzip.compress(BODY * 50)
+    packed_reply, _ = reply(f"Content-Length: {len(packed)}\r\n", packed, size=100)
+    with gzip.GzipFile(fileobj=packed_reply) as file:
+        assert file.read() == BODY * 50
+
+
+def test_copyfileobj_copies_it(response):
+    target = io.BytesIO()
+    shutil.copyfileobj(response, target, 7)
+    assert target.getvalue() == BODY
+
+
+def test_a_buffered_reader_over_it_reads_it(response):
+    assert io.BufferedReader(response, 8).read() == BODY
+
+
+def test_json_load_reads_it():
+    response, _ = reply("Content-Length: 8\r\n", b'{"a": 1}')
+    assert json.load(response) == {"a": 1}
+
+
+def test_it_is_a_buffered_file_for_reading_alone(response):
+    assert isinstance(response, io.BufferedIOBase)
+    assert (response.readable(), response.writable(), response.seekable()) == (True, False, False)
+    with pytest.raises(io.UnsupportedOperation):
+        response.write(b"x")
+    with pytest.raises(io.UnsupportedOperation):
+        response.seek(0)
+    assert not response.isatty()
+    response.flush()
+
+
+# --- text and JSON
+
+
+@pytest.mark.parametrize(
+    ("content_type", "data", "text"),
+    [
+        ("text/plain; charset=utf-8", "café".encode(), "café"),
+        ("text/plain; charset=ISO-8859-1", "café".encode("latin-1"), "café"),
+        ("text/plain; charset=utf-16", "café".encode("utf-16"), "café"),
+        ("text/plain", "café".encode(), "café"),
+        ("text/plain; charset=nonsense", "café".encode(), "café"),
+        ("text/plain; charset=rot13", b"abc", "abc"),
+        ("text/plain; charset=hex", b"abc", "abc"),
+        ("text/plain; charset=undefined", b"abc", "abc"),
+        ("text/plain; charset=idna", b"abc", "abc"),
+        ("text/plain; charset=unicode_escape", b"a\\qb", "a\\qb"),
+        ("text/plain; charset*=us-ascii''%00", b"abc", "abc"),
+        ("text/plain; charset=ascii", b"caf\xe9", "caf\ufffd"),
+        ("", b"caf\xe9", "caf\ufffd"),
+    ],
+)
+def test_text_is_decoded_by_its_charset_else_as_utf_8(content_type, data, text):
+    head = f"Content-Type: {content_type}\r\nContent-Length: {len(data)}\r\n"
+    assert reply(head, data)[0].text == text
+    assert list(reply(head, data)[0].iter_lines()) == [text]
+
+
+def test_text_is_the_rest_of_the_body():
+    response, _ = reply("Content-Length: 5\r\n", b"hello")
+    response.read(2)
+    assert response.text == "llo"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-8-sig"])
+def test_json_is_parsed(encoding):
+    data = '{"café": [1, null]}'.encode(encoding)
+    response, _ = reply(f"Content-Length: {len(data)}\r\n", data)
+    assert response.json() == {"café": [1, None]}
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe\xff", b"\x80"])
+def test_what_is_no_json_is_a_value_error(data):
+    response, _ = reply(f"Content-Length: {len(data)}\r\n", data)
+    with pytest.raises(ValueError):
+        response.json()
+
+
+def test_a_line_that_is_too_long_is_refused():
+    response, client = reply("", b"short\n" + b"x" * 100 + b"\nshort\n")
+    lines = response.iter_lines(limit=50)
+    assert next(lines) == "short"
+    with pytest.raises(LimitExceeded, match="more than 50 bytes in a line of the body"):
+        next(lines)
+    assert client.closed
+
+
+# --- what the head said
+
+
+@pytest.fixture
+def small():
+    response, _ = reply("Content-Length: 2\r\nSet-Cookie: a\r\nset-cookie: b\r\n", b"hi")
+    return response
+
+
+def test_the_names_of_http_client_and_urllib(small):
+    assert (small.status, small.code, small.getcode(), small.reason) == (200, 200, 200, "OK")
+    assert small.version == 11
+    assert small.headers is small.msg is small.info()
+    assert (small.url, small.geturl(), small.history) == ("", "", ())
+    small.url = "http://a.test/"
+    assert small.geturl() == "http://a.test/"
+    assert small.getheaders() == [("Content-Length", "2"), ("Set-Cookie", "a"), ("set-cookie", "b")]
+    assert small.getheader("content-length") == "2"
+    assert small.getheader("SET-COOKIE") == "a, b"
+    assert small.chunked is False
+    assert small.will_close is False
+    assert repr(small) == "<HTTPResponse 200 'OK' of http://a.test/>"
+
+
+@pytest.mark.parametrize(
+    ("default", "given"), [(None, None), ("x", "x"), (["x", "y"], "x, y"), ((), ""), (5, 5)]
+)
+def test_a_header_that_is_missing_is_its_default_as_in_http_client(small, default, given):
+    assert small.getheader("X", default) == given
+    assert http.client.HTTPResponse.getheader.__get__(TheirHeaders())("X", default) == given
+
+
+class TheirHeaders:
+    """As much of a reply of http.client's as its getheader looks at."""
+
+    headers = http.client.HTTPMessage()
+
+
+def test_what_a_caller_adds_to_a_reply_stays_there(small):
+    small.note = "mine"
+    assert small.note == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "chunked"),
+    [
+        ("length", False),
+        ("chunked", True),
+        ("until close", False),
+        ("gzip", False),
+        ("gzip in chunks", True),
+    ],
+)
+def test_a_reply_tells_whether_it_is_chunked(name, chunked):
+    assert begun(FRAMINGS[name], 7).chunked is chunked
+
+
+def test_length_is_what_is_left_where_that_is_known(response, sent):
+    assert response.length == sent.length
+    response.read(3)
+    assert response.length == (None if sent.length is None else sent.length - 3)
+    response.peek()
+    assert response.length == (None if sent.length is None else sent.length - 3)
+
+
+@pytest.mark.parametrize(
+    ("head", "method"), [("Content-Length: 5\r\n", "HEAD"), ("Content-Length: 0\r\n", "GET")]
+)
+def test_a_reply_without_a_body_has_length_0_and_is_done(head, method):
+    response, client = reply(head, method=method)
+    assert response.length == 0
+    assert response.isclosed()
+    assert client.state is State.IDLE
+    assert response.read() == b""
+
+
+def test_trailers_are_there_after_the_end(sent):
+    response = begun(sent, 7)
+    is_chunked = "chunked" in sent.head
+    assert response.trailers is None
+    response.read()
+    assert (response.trailers.items() if is_chunked else response.trailers) == (
+        [("A", "b")] if is_chunked else None
+    )
+
+
+def test_fp_is_the_file_while_something_is_left(response):
+    assert response.fp is response
+    response.read()
+    assert response.fp is None
+
+
+# --- content codings
+
+
+def test_decoding_takes_away_the_fields_that_no_longer_hold():
+    response = begun(FRAMINGS["gzip"])
+    assert response.getheaders() == []
+    assert response.length is None
+
+
+@pytest.mark.parametrize(
+    ("head", "data"),
+    [
+        ("Content-Length: 5\r\n", b"hello"),
+        ("Content-Length: 5\r\nContent-Encoding: identity\r\n", b"hello"),
+        ("Content-Length: 5\r\nContent-Encoding: rot13\r\n", b"hello"),
+        ("Content-Length: 5\r\nContent-Encoding: gzip, rot13\r\n", b"hello"),
+        ("Content-Length: 0\r\nContent-Encoding: gzip\r\n", b""),
+    ],
+)
+def test_what_is_not_coded_or_cannot_be_decoded_is_left_as_it_is(head, data):
+    response, _ = reply(head, data)
+    fields = response.getheaders()
+    response.decode_content()
+    assert response.getheaders() == fields
+    assert response.length == len(data)
+    assert response.read() == data
+
+
+def test_two_fields_of_codings_are_one_list():
+    data = gzip.compress(gzip.compress(b"hello"))
+    coding = "Content-Encoding: gzip\r\n"
+    response, _ = reply(f"{coding}A: b\r\n{coding}Content-Length: {len(data)}\r\n", data)
+    response.decode_content()
+    assert response.read() == b"hello"
+    assert response.getheaders() == [("A", "b")]
+
+
+def test_too_many_codings_are_refused():
+    response, _ = reply("Content-Length: 5\r\nContent-Encoding: gzip, gzip\r\n", b"hello")
+    with pytest.raises(LimitExceeded):
+        response.decode_content(Limits(codings=1))
+
+
+def test_a_reply_whose_coded_bytes_have_all_come_gives_its_connection_back_before_the_end():
+    data = gzip.compress(bytes(1 << 20))
+    response, client = reply(
+        f"Content-Encoding: gzip\r\nContent-Length: {len(data)}\r\n", data, size=600
+    )
+    response.decode_content()
+    assert response.read(10) == bytes(10)
+    assert response.read(900_000) == bytes(900_000)
+    assert client.state is State.IDLE
+    assert len(response.read()) == (1 << 20) - 900_010
+
+
+# --- faults
+
+CUT = {
+    "length": (FRAMINGS["length"].head, BODY[:-5], 5),
+    "chunked": (FRAMINGS["chunked"].head, write_chunk(BODY[:10]) + b"99\r\n" + BODY[10:-5], None),
+}
+
+
+@pytest.mark.parametrize("kind", CUT)
+@pytest.mark.parametrize("size", [None, 7, 1])
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda response: response.read(),
+        lambda response: response.read(1000),
+        lambda response: response.readinto(bytearray(1000)),
+        lambda response: response.peek() and response.read(),
+        lambda response: response.peek() and response.read(1000),
+        lambda response: response.peek() and response.readinto(bytearray(1000)),
+    ],
+)
+def test_a_body_that_is_cut_raises_with_all_that_came(kind, size, read):
+    head, wire, expected = CUT[kind]
+    response, client = reply(head, wire, size=size)
+    with pytest.raises(IncompleteRead) as caught:
+        read(response)
+    assert caught.value.partial == BODY[:-5]
+    assert caught.value.expected == expected
+    assert client.close_reason is CloseReason.BODY_CUT
+    assert client.closed
+
+
+@pytest.mark.parametrize("kind", CUT)
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda response: [response.readline() for _ in range(9)],
+        list,
+        lambda response: response.readlines(),
+        lambda response: list(response.iter_lines()),
+        lambda response: list(response.iter_chunks()),
+        lambda response: list(iter(lambda: response.read(4), b"")),
+        lambda response: list(iter(response.read1, b"")),
+        lambda response: list(iter(lambda: response.readinto(bytearray(4)), 0)),
+        lambda response: list(iter(lambda: response.readinto1(bytearray(4)), 0)),
+        lambda response: response.text,
+        lambda response: response.json(),
+        lambda response: io.TextIOWrapper(response).read(),
+        lambda response: shutil.copyfileobj(response, io.BytesIO()),
+    ],
+)
+def test_a_body_that_is_cut_raises_in_every_way_of_reading(kind, read):
+    head, wire, _ = CUT[kind]
+    with pytest.raises(IncompleteRead):
+        read(reply(head, wire, size=7)[0])
+
+
+def test_the_last_line_of_a_body_that_is_cut_is_in_the_error():
+    head, wire, _ = CUT["length"]
+    response, _ = reply(head, wire, size=3)
+    assert [response.readline() for _ in range(3)] == LINES[:3]
+    with pytest.raises(IncompleteRead) as caught:
+        response.readline()
+    assert caught.value.partial == b"the las"
+
+
+FAULTS = [
+    ("Content-Length: 9\r\n", b"hello", "close", IncompleteRead, CloseReason.BODY_CUT),
+    ("Content-Length: 9\r\n", b"hello", "reset", ConnectionBroken, CloseReason.BROKEN),
+    ("Content-Length: 9\r\n", b"hello", "timeout", ReadTimedOut, CloseReason.TIMED_OUT),
+    ("Transfer-Encoding: chunked\r\n", b"2\r\nhi!!", "close", BadChunk, CloseReason.PROTOCOL_FAULT),
+    ("Content-Encoding: gzip\r\n", b"hello", "close", BadCoding, CloseReason.BODY_UNTIL_CLOSE),
+    ("", b"hello", "reset", ConnectionBroken, CloseReason.BODY_UNTIL_CLOSE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("head", "wire", "end", "error", "reason"), FAULTS)
+def test_what_failed_once_fails_again_in_every_way_of_reading(head, wire, end, error, reason):
+    response, client = reply(head, wire, end=end)
+    response.decode_content()
+    with pytest.raises(error):
+        response.read()
+    assert client.close_reason is reason
+    assert client.closed
+    for read in (
+        response.read,
+        response.read1,
+        response.readline,
+        response.peek,
+        lambda: response.read(5),
+        lambda: response.readinto(bytearray(5)),
+        lambda: response.readinto1(bytearray(5)),
+        lambda: next(response),
+        lambda: list(response.iter_chunks()),
+        lambda: response.text,
+    ):
+        with pytest.raises(error):
+            read()
+    assert not response.isclosed()
+    response.close()
+    assert response.isclosed()
+
+
+def test_an_interrupted_read_closes_the_connection():
+    class Interrupting(ScriptedStream):
+        def recv(self, size, flags=0):
+            data = super().recv(size, flags)
+            if not data:
+                raise KeyboardInterrupt
+            return data
+
+    stream = Interrupting([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"])
+    client = HTTPClient.over(stream)
+    response = client.exchange("GET", "/", [("Host", "a.test")])
+    with pytest.raises(KeyboardInterrupt):
+        response.read()
+    assert client.close_reason is CloseReason.INTERRUPTED
+    assert stream.closed
+    with pytest.raises(MiniHTTPError):
+        response.read()
+
+
+def test_a_reply_whose_client_was_closed_can_not_be_read_on():
+    response, client = reply("Content-Length: 9\r\n", b"hello")
+    client.close()
+    with pytest.raises(MiniHTTPError):
+        response.read()
+    response.close()
+
+
+# --- after close
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda response: response.read(),
+        lambda response: response.read(1),
+        lambda response: response.read1(),
+        lambda response: response.readinto(bytearray(1)),
+        lambda response: response.readinto1(bytearray(1)),
+        lambda response: response.peek(),
+        lambda response: response.readline(),
+        lambda response: response.readlines(),
+        lambda response: next(response),
+        lambda response: list(response.iter_chunks()),
+        lambda response: response.text,
+        lambda response: response.__enter__(),
+    ],
+)
+def test_a_closed_reply_can_not_be_read(response, use):
+    response.close()
+    assert response.closed
+    assert response.isclosed()
+    response.close()
+    with pytest.raises(ValueError, match="closed file"):
+        use(response)
+
+
+def test_a_with_block_closes(response):
+    with response as entered:
+        assert entered is response
+    assert response.closed
+    assert response.fp is None
+
+
+# --- the connection
+
+
+def test_the_connection_is_free_once_the_last_byte_was_read():
+    freed = []
+    response, client = reply("Content-Length: 5\r\n", b"hello", size=7)
+    client.on_free = freed.append
+    response.read(4)
+    assert freed == []
+    response.read(1)
+    assert freed == [client]
+    assert client.state is State.IDLE
+    response.close()
+    assert freed == [client]
+    assert not client.closed
+
+
+def test_closing_reads_a_short_rest_and_keeps_the_connection():
+    response, client = reply("Content-Length: 60000\r\n", bytes(60000), size=1000)
+    response.read(10)
+    response.close()
+    assert client.state is State.IDLE
+
+
+def test_closing_a_reply_in_chunks_reads_a_short_rest():
+    wire = write_chunk(bytes(30_000)) * 2 + write_last_chunk()
+    response, client = reply("Transfer-Encoding: chunked\r\n", wire, size=1000)
+    response.close()
+    assert client.state is State.IDLE
+
+
+def test_closing_a_coded_reply_reads_its_coded_bytes_and_does_not_decode_them():
+    data = gzip.compress(b"x" * 1000)[:-1] + b"!"  # the check sum is wrong
+    response, client = reply(
+        f"Content-Encoding: gzip\r\nContent-Length: {len(data)}\r\n", data, size=7
+    )
+    response.decode_content()
+    response.close()
+    assert client.state is State.IDLE
+
+
+@pytest.mark.parametrize(
+    ("head", "wire"),
+    [
+        ("Content-Length: 70000\r\n", bytes(70_000)),
+        ("Transfer-Encoding: chunked\r\n", write_chunk(bytes(200_000)) + write_last_chunk()),
+        ("", bytes(200_000)),
+    ],
+)
+def test_closing_leaves_a_long_rest_and_closes_the_connection(head, wire):
+    response, client = reply(head, wire, size=1000)
+    response.close()
+    assert client.closed
+    assert client.close_reason in (CloseReason.UNREAD_BODY, CloseReason.BODY_UNTIL_CLOSE)
+
+
+def test_how_much_is_read_to_keep_a_connection_is_a_limit():
+    for limit, state in ((100, State.IDLE), (99, State.CLOSED)):
+        response, client = reply(
+            "Content-Length: 100\r\n", bytes(100), size=50, limits=Limits(drain_bytes=limit)
+        )
+        response.close()
+        assert client.state is state
+
+
+@pytest.mark.parametrize("end", ["close", "reset", "timeout"])
+def test_closing_raises_nothing_when_the_rest_does_not_come(end):
+    response, client = reply("Content-Length: 9\r\n", b"hello", end=end)
+    response.close()
+    assert client.closed
+
+
+def test_a_connection_that_closes_anyway_is_closed_without_reading_the_rest():
+    head = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n"
+    stream = ScriptedStream([head, b"hello"])
+    response = HTTPClient.over(stream).exchange("GET", "/", [("Host", "a.test")])
+    assert response.will_close
+    response.close()
+    assert stream.closed
+    assert stream.unread == b"hello"
+
+
+def test_a_reply_that_nobody_holds_closes_its_connection_without_waiting():
+    stream = ScriptedStream([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", b"hello"])
+    client = HTTPClient.over(stream)
+    response = client.exchange("GET", "/", [("Host", "a.test")])
+    del response
+    gc.collect()
+    assert stream.closed
+    assert stream.unread == b"hello"
+    assert client.close_reason is CloseReason.UNREAD_BODY
+
+
+def test_a_reply_that_was_not_made_can_be_dropped():
+    with pytest.raises(TypeError):
+        HTTPResponse()
+    gc.collect()
+    assert HTTPResponse.__new__(HTTPResponse) is not None
+
+
+def test_fileno_is_the_connections_until_it_is_given_back():
+    ours, theirs = socket.socketpair()
+    with theirs, HTTPClient.over(ours) as client:
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")
+        response = client.exchange("GET", "/", [("Host", "a.test")])
+        assert response.fileno() == ours.fileno()
+        theirs.sendall(b"lo")
+        response.read()
+        with pytest.raises(OSError, match="given back"):
+            response.fileno()

@@ -1,0 +1,488 @@
+"""HTTPHandler and HTTPSHandler: what goes over the wire, over which connection, how long."""
+
+import array
+import base64
+import io
+import json
+import socket
+import ssl
+import sys
+import urllib.request
+
+import pytest
+from support.python_server import EchoServer
+from support.servers import ScriptedServer
+from support.steps import Drain, Expect, Send
+
+from mini_http import (
+    ContentCodingHandler,
+    DialOptions,
+    HTTPHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    Pool,
+    Request,
+    Timeout,
+    TLSSettings,
+    build_opener,
+)
+from mini_http.base import errors
+from mini_http.connect.tls import DEFAULT_SETTINGS
+from mini_http.keepalive.pool import shared_pool
+from mini_http.opener.director import DEFAULT_TIMEOUT
+from mini_http.opener.handlers import http
+from mini_http.opener.handlers.http import FORM_TYPE
+
+pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
+
+HELLO = b"HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nX-Own: 1\r\n\r\nhello"
+SHORT = 0.05
+"""Seconds to wait for a server that never answers."""
+
+
+class NotingPool(Pool):
+    """Remembers along which route each request went, and how long it might take."""
+
+    def __init__(self):
+        super().__init__()
+        self.routes, self.timeouts, self.deadlines = [], [], []
+
+    def send(self, route, method, target, fields, body, timeout, deadline):
+        self.routes.append(route)
+        self.timeouts.append(timeout)
+        self.deadlines.append(deadline)
+        return super().send(route, method, target, fields, body, timeout, deadline)
+
+
+@pytest.fixture
+def pool():
+    with NotingPool() as made:
+        yield made
+
+
+@pytest.fixture
+def opener(pool):
+    return build_opener(HTTPHandler(pool=pool))
+
+
+@pytest.fixture
+def default_timeout():
+    """Puts `socket.setdefaulttimeout` back."""
+    before = socket.getdefaulttimeout()
+    yield
+    socket.setdefaulttimeout(before)
+
+
+def silent_server():
+    """Takes requests and never answers."""
+    return ScriptedServer([[Expect(), Drain()]], again=True)
+
+
+def account(reply):
+    """What the echo server saw of a request."""
+    with reply:
+        seen = json.loads(reply.read())
+    seen["body"] = base64.b64decode(seen["body"])
+    seen["headers"] = {name.lower(): value for name, value in seen["headers"]}
+    return seen
+
+
+# --- the reply
+
+
+def test_the_reply_has_the_names_of_urllib(opener):
+    with ScriptedServer([HELLO]) as server, opener.open(server.url + "page#frag") as reply:
+        assert (reply.status, reply.code, reply.getcode()) == (200, 200, 200)
+        assert (reply.reason, reply.msg) == ("Fine", "Fine")
+        assert reply.url == reply.geturl() == server.url + "page#frag"
+        assert reply.headers["x-own"] == reply.info()["X-OWN"] == "1"
+        assert reply.history == ()
+        assert reply.read() == b"hello"
+
+
+def test_a_reply_read_to_its_end_leaves_the_connection_to_the_next_request(opener, echo_server):
+    seen = [account(opener.open(echo_server.url)) for _ in range(3)]
+    assert [one["connection"] for one in seen] == [0, 0, 0]
+    assert [one["request"] for one in seen] == [0, 1, 2]
+
+
+def test_replies_that_are_read_and_never_closed_share_a_connection(opener, echo_server):
+    seen = [json.loads(opener.open(echo_server.url).read()) for _ in range(3)]
+    assert [one["connection"] for one in seen] == [0, 0, 0]
+
+
+# --- the head of a request
+
+
+def test_a_plain_request_has_these_fields_and_no_others(opener):
+    opener.addheaders = [("User-agent", "test")]
+    with ScriptedServer([HELLO]) as server:
+        opener.open(Request(server.url + "a?b#c", headers={"Accept-Encoding": "br"})).close()
+        host = server.authority.encode()
+    assert server.requests == [
+        b"GET /a?b HTTP/1.1\r\nHost: %b\r\nAccept-Encoding: br\r\nUser-agent: test\r\n\r\n"
+        % host
+    ]
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "PURGE"])
+def test_any_method_can_be_sent(opener, echo_server, method):
+    with opener.open(Request(echo_server.url, method=method)) as reply:
+        assert reply.status == 200
+    assert [request["method"] for request in echo_server.requests] == [method]
+
+
+def test_another_selector_is_sent_as_it_is(opener):
+    with ScriptedServer([HELLO]) as server:
+        request = Request(server.url, method="OPTIONS")
+        request.selector = "*"
+        opener.open(request).close()
+    assert server.requests[0].startswith(b"OPTIONS * HTTP/1.1\r\n")
+
+
+def test_the_openers_fields_are_added_where_the_request_has_none(opener, echo_server):
+    opener.addheaders = [("User-Agent", "own/1"), ("X-Both", "opener's"), ("x-third", "3")]
+    request = Request(echo_server.url, headers={"X-BOTH": "request's"})
+    request.add_unredirected_header("X-Third", "request's")
+    seen = account(opener.open(request))["headers"]
+    assert (seen["user-agent"], seen["x-both"], seen["x-third"]) == (
+        *("own/1", "request's", "request's"),
+    )
+
+
+def test_the_openers_fields_can_be_replaced_as_a_whole(opener, echo_server):
+    opener.addheaders = []
+    assert "user-agent" not in account(opener.open(echo_server.url))["headers"]
+
+
+def test_the_openers_fields_can_be_added_to(opener, echo_server):
+    opener.addheaders.append(("X-Own", "1"))
+    seen = account(opener.open(echo_server.url))["headers"]
+    assert seen["x-own"] == "1"
+    assert seen["user-agent"].startswith("mini_http/")
+
+
+def test_a_user_agent_put_into_the_dict_is_sent_instead_of_ours(opener, echo_server):
+    request = Request(echo_server.url)
+    request.headers["User-Agent"] = "own/1"  # not through add_header
+    assert account(opener.open(request))["headers"]["user-agent"] == "own/1"
+    assert [name.lower() for name, _ in echo_server.requests[0]["headers"]].count("user-agent") == 1
+
+
+def test_a_field_of_a_request_alone_wins_on_the_wire_as_in_urllib(opener, echo_server):
+    def values(opened):
+        request = Request(echo_server.url, headers={"Authorization": "old"})
+        request.add_unredirected_header("Authorization", "new")
+        return account(opened(request))["headers"]["authorization"]
+
+    stock = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    assert values(opener.open) == values(stock.open) == "new"
+
+
+# --- the body of a request
+
+TEXT = b"text of a body"
+BODIES = {
+    "bytes": lambda: TEXT,
+    "bytearray": lambda: bytearray(TEXT),
+    "memoryview": lambda: memoryview(TEXT),
+    "array": lambda: array.array("b", TEXT),
+    "file": lambda: io.BytesIO(TEXT),
+    "file from its middle": lambda: _from(io.BytesIO(b"before" + TEXT), 6),
+    "list": lambda: [TEXT[:4], TEXT[4:]],
+    "generator": lambda: (TEXT[place : place + 5] for place in range(0, len(TEXT), 5)),
+    "text file": lambda: io.TextIOWrapper(io.BytesIO(TEXT), encoding="latin-1"),
+}
+
+
+def _from(file, place):
+    file.seek(place)
+    return file
+
+
+@pytest.mark.parametrize("make", BODIES.values(), ids=BODIES)
+def test_a_body_is_posted_as_a_form(opener, echo_server, make):
+    seen = account(opener.open(echo_server.url, make()))
+    assert (seen["method"], seen["body"]) == ("POST", TEXT)
+    assert seen["headers"]["content-type"] == FORM_TYPE
+
+
+@pytest.mark.parametrize("make", BODIES.values(), ids=BODIES)
+def test_a_body_has_a_length_or_comes_in_chunks(opener, echo_server, make):
+    fields = account(opener.open(echo_server.url, make()))["headers"]
+    framing = (fields.get("content-length"), fields.get("transfer-encoding"))
+    assert framing in ((str(len(TEXT)), None), (None, "chunked"))
+
+
+def test_an_open_file_is_posted(opener, echo_server, tmp_path):
+    path = tmp_path / "body"
+    path.write_bytes(TEXT)
+    with open(path, "rb") as file:
+        seen = account(opener.open(echo_server.url, file))
+    assert seen["body"] == TEXT
+    assert seen["headers"]["content-length"] == str(len(TEXT))
+
+
+def test_an_empty_body_is_posted_too(opener, echo_server):
+    seen = account(opener.open(echo_server.url, b""))
+    assert (seen["method"], seen["headers"]["content-length"]) == ("POST", "0")
+
+
+@pytest.mark.parametrize("add", [Request.add_header, Request.add_unredirected_header])
+def test_a_type_that_the_caller_gave_stays(opener, echo_server, add):
+    request = Request(echo_server.url, b"{}")
+    add(request, "CONTENT-type", "application/json")
+    assert account(opener.open(request))["headers"]["content-type"] == "application/json"
+
+
+def test_a_length_that_the_caller_gave_is_sent_once(opener, echo_server):
+    request = Request(echo_server.url, TEXT, {"Content-Length": len(TEXT)})
+    seen = account(opener.open(request))
+    assert (seen["headers"]["content-length"], seen["body"]) == (str(len(TEXT)), TEXT)
+
+
+def test_a_request_without_a_body_has_no_type(opener, echo_server):
+    assert "content-type" not in account(opener.open(echo_server.url))["headers"]
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ("text", r"must be bytes, not str: use text\.encode\(\)"),
+        (["text"], "must give bytes, not str"),
+        ({"a": "b"}, "not dict"),
+        (5, "not int"),
+    ],
+)
+def test_what_is_no_body_is_a_type_error_with_a_hint(opener, echo_server, body, hint):
+    with pytest.raises(TypeError, match=hint):
+        opener.open(echo_server.url, body)
+
+
+def test_a_text_is_refused_before_anything_is_sent(opener, pool):
+    with ScriptedServer() as server, pytest.raises(TypeError):
+        opener.open(server.url, "text")
+    assert (server.connections, pool.opened) == ([], 0)
+
+
+# --- connections
+
+
+def test_handlers_share_the_pool_of_the_process_unless_they_are_given_one():
+    own = Pool()
+    assert HTTPHandler().pool is HTTPSHandler().pool is shared_pool()
+    assert HTTPHandler(own).pool is HTTPSHandler(pool=own).pool is own
+
+
+def test_the_route_is_what_the_url_and_the_handler_say(pool, echo_server):
+    options = DialOptions(source_address=("127.0.0.1", 0))
+    opener = build_opener(HTTPHandler(pool, options))
+    account(opener.open(echo_server.url))
+    (route,) = pool.routes
+    assert (route.scheme, route.host, route.port) == ("http", "127.0.0.1", echo_server.port)
+    assert (route.tls, route.options) == (None, options)
+
+
+def test_a_route_is_found_again_by_its_origin(opener, pool, echo_server):
+    for path in ("a", "b"):
+        account(opener.open(echo_server.url + path))
+    first, second = pool.routes
+    assert first is second
+
+
+def test_the_routes_that_are_kept_have_a_limit(pool):
+    handler = HTTPHandler(pool)
+    requests = [Request(f"http://host{number}/") for number in range(1001)]
+    routes = [handler._route(request) for request in requests]
+    assert len(set(routes)) == 1001
+    assert handler._routes == {requests[-1].url.origin: routes[-1]}
+
+
+def test_a_connection_that_nobody_accepts_is_a_urlerror(opener):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(errors.URLError) as caught:
+        opener.open(f"http://127.0.0.1:{port}/")
+    assert isinstance(caught.value.reason, ConnectionRefusedError)
+    assert isinstance(caught.value, errors.ConnectFailed)
+
+
+# --- https
+
+
+def https_opener(pool, *arguments, **options):
+    return build_opener(HTTPSHandler(*arguments, pool=pool, **options))
+
+
+def test_https_goes_over_tls_with_the_settings_given(pool, certificates):
+    settings = TLSSettings(ca_file=certificates.ca_file)
+    with EchoServer(tls=certificates.good.server_context()) as server:
+        opener = https_opener(pool, tls=settings)
+        seen = [account(opener.open(server.url, TEXT)) for _ in range(2)]
+        pool.close()
+    assert [(one["connection"], one["body"]) for one in seen] == [(0, TEXT)] * 2
+    assert pool.routes[0].tls is settings
+    assert pool.routes[0].scheme == "https"
+
+
+def test_https_uses_a_context_as_it_is(pool, certificates):
+    context = certificates.client_context()
+    with EchoServer(tls=certificates.good.server_context()) as server:
+        account(https_opener(pool, context).open(server.url))
+        account(https_opener(pool, context=context).open(server.url))
+        pool.close()
+    first, second = pool.routes
+    assert first == second
+    assert first.tls.context is context
+    assert pool.opened == 1
+
+
+def test_https_trusts_the_usual_authorities_by_default(pool, certificates):
+    with ScriptedServer([[]], tls=certificates.good.server_context()) as server:
+        with pytest.raises(errors.TLSFailed, match="unknown issuer") as caught:
+            https_opener(pool).open(server.url)
+        assert isinstance(caught.value.reason, ssl.SSLCertVerificationError)
+    assert pool.routes[0].tls is DEFAULT_SETTINGS
+
+
+def test_http_and_https_each_need_their_handler(pool):
+    opener = OpenerDirector()
+    opener.add_handler(HTTPHandler(pool))
+    assert opener.open("https://127.0.0.1/") is None
+
+
+# --- how long
+
+
+def given_timeout(opener, pool, *arguments):
+    with ScriptedServer([HELLO]) as server:
+        opener.open(server.url, None, *arguments).close()
+        pool.close()
+    return pool.timeouts[-1]
+
+
+def test_without_a_timeout_each_wait_takes_a_minute_at_most(opener, pool):
+    assert given_timeout(opener, pool) == Timeout(60.0, 60.0, None)
+    assert given_timeout(opener, pool, DEFAULT_TIMEOUT) == Timeout(60.0, 60.0, None)
+
+
+def test_a_number_bounds_connecting_and_each_wait(opener, pool):
+    assert given_timeout(opener, pool, 7) == Timeout(7, 7, None)
+
+
+def test_a_timeout_is_taken_as_it_is(opener, pool):
+    timeout = Timeout(1, 2, 30)
+    assert given_timeout(opener, pool, timeout) is timeout
+    assert pool.deadlines[-1].remaining() <= 30
+
+
+def test_none_is_no_limit(opener, pool):
+    assert given_timeout(opener, pool, None) == Timeout(None, None, None)
+    assert pool.deadlines == [None]
+
+
+@pytest.mark.usefixtures("default_timeout")
+def test_the_default_of_the_socket_module_is_honoured(opener, pool):
+    socket.setdefaulttimeout(9.0)
+    assert given_timeout(opener, pool) == Timeout(9.0, 9.0)
+    assert given_timeout(opener, pool, 3) == Timeout(3, 3)
+    assert given_timeout(opener, pool, None) == Timeout(None, None)
+
+
+@pytest.mark.usefixtures("default_timeout")
+def test_the_default_that_urllibs_callers_pass_on_is_understood(opener, pool):
+    passed_on = socket._GLOBAL_DEFAULT_TIMEOUT
+    assert given_timeout(opener, pool, passed_on) == Timeout(60.0, 60.0)
+    socket.setdefaulttimeout(9.0)
+    assert given_timeout(opener, pool, passed_on) == Timeout(9.0, 9.0)
+
+
+def test_a_program_that_never_imported_socket_has_set_no_default_there(monkeypatch):
+    monkeypatch.delitem(sys.modules, "socket")
+    assert http._default_timeout() == Timeout(60.0, 60.0)
+    assert http._given_timeout(3) == Timeout(3, 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"), [(0, ValueError), (-1, ValueError), ("5", TypeError), (True, TypeError)]
+)
+def test_what_is_no_timeout_is_refused_before_anything_is_sent(opener, pool, wrong, error):
+    with ScriptedServer() as server, pytest.raises(error, match="timeout must be"):
+        opener.open(server.url, timeout=wrong)
+    assert pool.opened == 0
+
+
+TIMEOUTS = {
+    "a number": SHORT,
+    "a read timeout": Timeout(read=SHORT),
+    "a total": Timeout(None, None, SHORT),
+}
+
+
+@pytest.mark.parametrize("timeout", TIMEOUTS.values(), ids=TIMEOUTS)
+def test_a_reply_that_does_not_come_has_timed_out_in_every_sense(opener, timeout):
+    with silent_server() as server:
+        with pytest.raises(errors.TimedOut, match="timed out") as caught:
+            opener.open(server.url, timeout=timeout)
+    error = caught.value
+    assert isinstance(error, TimeoutError)
+    assert isinstance(error, urllib.error.URLError)
+    assert isinstance(error.reason, TimeoutError)
+    assert "timed out" in str(error.reason)
+
+
+@pytest.mark.usefixtures("default_timeout")
+def test_a_reply_that_does_not_come_times_out_by_the_socket_modules_default(opener):
+    socket.setdefaulttimeout(SHORT)
+    with silent_server() as server, pytest.raises(errors.TimedOut):
+        opener.open(server.url)
+
+
+def test_a_body_that_does_not_come_has_timed_out_too(opener):
+    begun = HELLO.replace(b": 5", b": 9")
+    with ScriptedServer([[Expect(), Send(begun), Drain()]]) as server:
+        with opener.open(server.url, timeout=SHORT) as reply:
+            with pytest.raises(errors.ReadTimedOut, match="timed out"):
+                reply.read()
+
+
+def test_a_request_opened_again_may_take_all_its_time_again(opener, pool):
+    with ScriptedServer([[HELLO, HELLO]]) as server:
+        request = Request(server.url)
+        for _ in range(2):
+            opener.open(request, timeout=Timeout(total=30)).close()
+        pool.close()
+    first, second = pool.deadlines
+    assert first is not second
+
+
+# --- one Request, opened several times
+
+
+def test_a_request_can_be_opened_again_with_a_body_that_can_be_read_again(opener, echo_server):
+    request = Request(echo_server.url, TEXT)
+    seen = [account(opener.open(request)) for _ in range(2)]
+    assert [one["body"] for one in seen] == [TEXT, TEXT]
+
+
+def test_a_request_can_be_opened_again_with_other_data(opener, echo_server):
+    request = Request(echo_server.url, b"first", {"Content-Length": "5"})
+    seen = [account(opener.open(request, data)) for data in (None, b"another")]
+    assert [one["body"] for one in seen] == [b"first", b"another"]
+
+
+def test_a_request_can_be_opened_with_another_url(opener, echo_server):
+    request = Request(echo_server.url + "a")
+    account(opener.open(request))
+    request.full_url = echo_server.url + "b"
+    assert account(opener.open(request))["path"] == "/b"
+
+
+def test_codings_are_not_asked_for_by_an_opener_that_would_not_undo_them(opener, pool, echo_server):
+    request = Request(echo_server.url)
+    account(opener.open(request))
+    plain = build_opener(
+        type("Plain", (ContentCodingHandler,), {"http_request": lambda self, request: request}),
+        HTTPHandler(pool=pool),
+    )
+    assert "accept-encoding" not in account(plain.open(request))["headers"]

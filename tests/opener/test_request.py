@@ -1,0 +1,461 @@
+"""Request: urllib.request.Request's interface, and what is ours.
+
+What both have is tested on both: the same steps on either class must come to the same.
+"""
+
+import gc
+import tracemalloc
+import urllib.request
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mini_http import Request
+from mini_http.base import errors
+from mini_http.base.timeouts import Deadline
+from mini_http.base.url import URL
+from mini_http.opener.request import request_like
+
+STOCK = urllib.request.Request
+PAGE = "http://www.example.com/dir/page?query"
+
+
+def changed(request, **attributes):
+    """The request, after these attributes were set."""
+    for name, value in attributes.items():
+        setattr(request, name, value)
+    return request
+
+
+def told(request, *calls):
+    """The request, after these methods were called: pairs of a name and the arguments."""
+    for name, *arguments in calls:
+        getattr(request, name)(*arguments)
+    return request
+
+
+# --- what urllib has
+
+URLS = [
+    "http://www.example.com",
+    "http://www.example.com/",
+    "http://www.example.com/a/b;c?d=e&f#g",
+    "http://www.example.com:8080/a",
+    "http://www.example.com?query",
+    "https://www.example.com/#",
+    "https://www.example.com/?",
+    "HTTPS://www.example.com/",
+    "http://[::1]/",
+    "http://[::1]:8080/",
+    "http://www.%65xample.com/",
+    "  http://www.example.com/a  ",
+    "<http://www.example.com/a>",
+    "<URL:http://www.example.com/a>",
+    "< URL: http://www.example.com/a >",
+    "URL:http://www.example.com/a",
+    "ftp://ftp.example.com/pub/file;type=i",
+    "file:///etc/hostname",
+    "data:text/plain,hello",
+    "mailto:someone@example.com",
+    "custom://somewhere/there",
+]
+
+
+@pytest.mark.parametrize(
+    "attribute", ["full_url", "type", "host", "selector", "fragment", "origin_req_host"]
+)
+@pytest.mark.parametrize("url", URLS)
+def test_a_url_has_the_parts_that_it_has_in_urllib(url, attribute):
+    ours, theirs = (getattr(kind(url), attribute) or "" for kind in (Request, STOCK))
+    if attribute == "selector" and theirs[:1] in ("", "?") and url.startswith("http"):
+        theirs = f"/{theirs}"  # which urllib adds when it sends the request
+    if attribute == "origin_req_host":  # ours is decoded, as the host is
+        theirs = theirs.replace("%65", "e")
+    if attribute == "full_url":  # an empty fragment is lost in urllib
+        ours, theirs = ours.removesuffix("#"), theirs.removesuffix("#")
+    assert ours == theirs
+
+
+SAME = {
+    "full url is a method too": lambda R: R(PAGE).get_full_url(),
+    "full url has the fragment": lambda R: R(PAGE + "#frag").full_url,
+    "a new url": lambda R: (
+        lambda r: (r.full_url, r.type, r.host, r.selector, r.fragment, r.origin_req_host)
+    )(changed(R(PAGE), full_url="https://other.example:8443/x?y#z")),
+    "a new wrapped url": lambda R: changed(R(PAGE), full_url="<URL:http://b/>").full_url,
+    "a new url after a proxy was set": lambda R: (
+        lambda r: (r.host, r.type, r.selector, r.has_proxy())
+    )(changed(told(R(PAGE), ("set_proxy", "proxy:3128", "http")), full_url="https://b/c")),
+    "no fragment": lambda R: R(PAGE).fragment,
+    "the page it is part of": lambda R: R(PAGE, origin_req_host="origin.example").origin_req_host,
+    "the page it is part of, set later": lambda R: changed(
+        R(PAGE), origin_req_host="origin.example"
+    ).origin_req_host,
+    "the page it is part of is not in its url": lambda R: (
+        changed(R(PAGE, origin_req_host="origin.example"), full_url="http://b/").origin_req_host
+    ),
+    "unverifiable by default": lambda R: R(PAGE).unverifiable,
+    "unverifiable": lambda R: R(PAGE, unverifiable=True).unverifiable,
+    "another host": lambda R: changed(R(PAGE), host="elsewhere:81").host,
+    "another type": lambda R: changed(R(PAGE), type="https").type,
+    "another selector": lambda R: changed(R(PAGE), selector="*").selector,
+    "timeout": lambda R: changed(R(PAGE), timeout=3).timeout,
+    # methods
+    "GET": lambda R: R(PAGE).get_method(),
+    "POST": lambda R: R(PAGE, b"x").get_method(),
+    "POST of nothing": lambda R: R(PAGE, b"").get_method(),
+    "POST once it has data": lambda R: changed(R(PAGE), data=b"x").get_method(),
+    "GET again": lambda R: changed(R(PAGE, b"x"), data=None).get_method(),
+    "a method": lambda R: R(PAGE, method="PROPFIND").get_method(),
+    "a method that stays with data": lambda R: R(PAGE, b"x", method="PUT").get_method(),
+    "a method set later": lambda R: changed(R(PAGE), method="PUT").get_method(),
+    "a method is an attribute": lambda R: R(PAGE, method="PUT").method,
+    "an empty method": lambda R: R(PAGE, method="").get_method(),
+    "a method of the instance": lambda R: changed(
+        R(PAGE), get_method=lambda: "PATCH"
+    ).get_method(),
+    "a method of the class": lambda R: type("Put", (R,), {"method": "PUT"})(PAGE).get_method(),
+    "a method beats that of the class": lambda R: (
+        type("Put", (R,), {"method": "PUT"})(PAGE, method="POST").get_method()
+    ),
+    "an overridden get_method": lambda R: (
+        type("Own", (R,), {"get_method": lambda self: "OWN"})(PAGE).get_method()
+    ),
+    # data
+    "data": lambda R: R(PAGE, b"x").data,
+    "no data": lambda R: R(PAGE).data,
+    "new data drops its length": lambda R: (
+        changed(R(PAGE, b"x", {"Content-Length": "1"}), data=b"xyz").header_items()
+    ),
+    "new data drops an unredirected length": lambda R: changed(
+        told(R(PAGE, b"x"), ("add_unredirected_header", "Content-length", 42)), data=b"xyz"
+    ).header_items(),
+    "new data without a length": lambda R: changed(R(PAGE, b"x"), data=b"xyz").data,
+    "the same data keeps its length": lambda R: (
+        lambda r: changed(r, data=r.data).header_items()
+    )(R(PAGE, b"xyz", {"Content-Length": "3"})),
+    # fields
+    "fields": lambda R: R(PAGE, headers={"X-One": "1", "x-TWO": "2"}).headers,
+    "fields with one name": lambda R: R(PAGE, headers={"X-One": "1", "x-one": "2"}).headers,
+    "no fields": lambda R: (R(PAGE).headers, R(PAGE).unredirected_hdrs),
+    "a field": lambda R: told(R(PAGE), ("add_header", "X-ONE", "1")).headers,
+    "a field that is no text": lambda R: told(R(PAGE), ("add_header", "Age", 5)).headers,
+    "an unredirected field": lambda R: (
+        told(R(PAGE), ("add_unredirected_header", "X-ONE", "1")).unredirected_hdrs
+    ),
+    "all fields": lambda R: told(
+        R(PAGE),
+        ("add_header", "B", "header"),
+        ("add_unredirected_header", "B", "unredirected"),
+        ("add_unredirected_header", "A", "unredirected"),
+        ("add_header", "C", "header"),
+    ).header_items(),
+    **{
+        f"{method} of {name}": lambda R, method=method, name=name: getattr(
+            told(
+                R(PAGE, headers={"X-One": "1"}),
+                ("add_unredirected_header", "X-Two", "2"),
+                ("add_unredirected_header", "X-One", "3"),
+            ),
+            method,
+        )(name)
+        for method in ("has_header", "get_header")
+        for name in ("X-one", "X-One", "x-one", "X-two", "X-Two", "X-three")
+    },
+    "a default": lambda R: R(PAGE).get_header("X", "default"),
+    **{
+        f"removal of {name}": lambda R, name=name: told(
+            R(PAGE, headers={"X-One": "1"}),
+            ("add_unredirected_header", "X-Two", "2"),
+            ("add_unredirected_header", "X-One", "3"),
+            ("remove_header", name),
+        ).header_items()
+        for name in ("X-one", "X-One", "X-two", "X-three")
+    },
+    # proxies
+    "no proxy": lambda R: R(PAGE).has_proxy(),
+    "a proxy": lambda R: (lambda r: (r.host, r.type, r.selector, r.has_proxy(), r._tunnel_host))(
+        told(R(PAGE), ("set_proxy", "proxy:3128", "http"))
+    ),
+    "a proxy of another type": lambda R: (lambda r: (r.host, r.type, r.selector, r.has_proxy()))(
+        told(R(PAGE), ("set_proxy", "proxy:3128", "https"))
+    ),
+    "a proxy for https": lambda R: (
+        lambda r: (r.host, r.type, r.selector, r.has_proxy(), r._tunnel_host)
+    )(told(R("https://example.com/a"), ("set_proxy", "proxy:3128", "http"))),
+    "a proxy for https behind a proxy": lambda R: (
+        lambda r: (r.host, r.type, r.selector, r.has_proxy(), r._tunnel_host)
+    )(
+        told(
+            R("https://example.com/a"),
+            ("set_proxy", "first:3128", "http"),
+            ("set_proxy", "second:3128", "http"),
+        )
+    ),
+    "the page behind a proxy": lambda R: (
+        told(R(PAGE), ("set_proxy", "proxy:3128", "http")).origin_req_host
+    ),
+}
+
+
+@pytest.mark.parametrize("steps", SAME.values(), ids=SAME)
+def test_what_urllib_has_is_the_same(steps):
+    assert steps(Request) == steps(STOCK)
+
+
+@pytest.mark.parametrize("kind", [Request, STOCK])
+def test_a_deleted_url_leaves_nothing_to_ask_for(kind):
+    request = kind(PAGE + "#frag")
+    del request.full_url
+    assert (request.full_url, request.fragment, request.selector) == (None, None, "")
+    assert (request.type, request.host) == ("http", "www.example.com")
+
+
+@pytest.mark.parametrize("kind", [Request, STOCK])
+def test_deleted_data_takes_its_length_along(kind):
+    request = kind(PAGE, b"xyz", {"Content-Length": "3", "X-Other": "stays"})
+    del request.data
+    assert request.data is None
+    assert request.header_items() == [("X-other", "stays")]
+
+
+@pytest.mark.parametrize("kind", [Request, STOCK])
+def test_the_page_that_a_request_is_part_of_stays_when_its_url_changes(kind):
+    request = kind("http://first.example/")
+    request.full_url = "http://second.example/"
+    assert (request.host, request.origin_req_host) == ("second.example", "first.example")
+
+
+@pytest.mark.parametrize("url", ["www.example.com", "", "/dir/page", "//www.example.com/"])
+@pytest.mark.parametrize("kind", [Request, STOCK])
+def test_a_url_without_a_scheme_is_a_value_error(kind, url):
+    with pytest.raises(ValueError, match="unknown url type"):
+        kind(url)
+
+
+@pytest.mark.parametrize("url", ["http://", "http://a:port/", "http://[::1/", "http://a b/"])
+def test_a_url_that_is_none_is_refused_at_once(url):
+    with pytest.raises(errors.InvalidURL):
+        Request(url)
+    request = Request(PAGE)
+    with pytest.raises(errors.InvalidURL):
+        request.full_url = url
+    assert request.full_url == PAGE
+
+
+def test_a_url_may_be_any_object_whose_text_is_one():
+    assert Request(URL.parse(PAGE)).full_url == PAGE
+
+
+@given(st.dictionaries(st.from_regex(r"[A-Za-z-]{1,8}", fullmatch=True), st.text(max_size=4)))
+def test_any_fields_are_kept_as_in_urllib(headers):
+    ours, theirs = Request(PAGE, headers=headers), STOCK(PAGE, headers=headers)
+    assert ours.header_items() == theirs.header_items()
+    assert [name.capitalize() for name, _ in ours.given_fields()] == list(theirs.headers)
+
+
+# --- where ours is stricter or knows more
+
+
+def test_user_and_password_are_no_part_of_the_host():
+    request = Request("http://user:password@www.example.com/")
+    assert (request.host, request.origin_req_host) == ("www.example.com", "www.example.com")
+
+
+def test_hosts_are_normal_and_usual_ports_are_left_out():
+    request = Request("http://WWW.Example.COM:80/")
+    assert request.host == "www.example.com"
+    assert request.full_url == "http://WWW.Example.COM:80/"
+
+
+def test_what_is_not_legal_in_a_url_is_quoted_in_the_selector():
+    assert Request("http://example.com/a b\u00e9?\u00fc").selector == "/a%20b%C3%A9?%C3%BC"
+
+
+def test_the_fragment_is_no_part_of_what_a_proxy_is_asked():
+    request = Request(PAGE + "#frag")
+    request.set_proxy("proxy:3128", "http")
+    assert request.selector == PAGE
+    assert request.has_proxy()
+
+
+def test_an_address_of_ipv6_keeps_its_brackets_as_the_page_it_is_part_of():
+    assert Request("http://[::1]:8080/").origin_req_host == "[::1]"
+
+
+# --- what is sent
+
+
+def test_fields_are_sent_with_host_first_and_in_the_spelling_that_was_given():
+    request = Request("http://example.com:81/", headers={"x-lower": "1", "ETag": "2"})
+    request.add_unredirected_header("WWW-own", "3")
+    request.add_header("X-UPPER", "4")
+    assert request.fields() == [
+        ("Host", "example.com:81"),
+        ("x-lower", "1"),
+        ("ETag", "2"),
+        ("X-UPPER", "4"),
+        ("WWW-own", "3"),
+    ]
+
+
+def test_the_latest_spelling_of_a_name_is_sent():
+    request = Request(PAGE, headers={"x-name": "1"})
+    request.add_header("X-NAME", "2")
+    assert request.fields()[1:] == [("X-NAME", "2")]
+
+
+def test_fields_put_into_the_dicts_are_sent_too():
+    request = Request(PAGE)
+    request.headers["X-one"] = "1"
+    request.unredirected_hdrs["X-two"] = "2"
+    assert request.fields()[1:] == [("X-one", "1"), ("X-two", "2")]
+
+
+def test_the_callers_host_is_sent_in_place_of_that_of_the_url():
+    request = Request(PAGE, headers={"X-first": "1", "HOST": "virtual.example"})
+    assert request.fields() == [("Host", "virtual.example"), ("X-first", "1")]
+
+
+def test_an_empty_host_stands_for_that_of_the_url():
+    assert Request(PAGE, headers={"Host": ""}).fields() == [("Host", "www.example.com")]
+
+
+def test_a_field_for_this_request_alone_is_sent_rather_than_the_other():
+    request = Request(PAGE, headers={"Authorization": "old", "X": "1"})
+    request.add_unredirected_header("Authorization", "new")
+    assert request.fields()[1:] == [("Authorization", "new"), ("X", "1")]
+
+
+def test_given_fields_are_those_that_redirects_may_carry():
+    request = Request(PAGE, headers={"x-One": "1"})
+    request.add_unredirected_header("X-Two", "2")
+    request.headers["X-three"] = "3"
+    assert request.given_fields() == [("x-One", "1"), ("X-three", "3")]
+
+
+def test_default_fields_are_not_shared_between_requests():
+    Request(PAGE).add_header("X", "1")
+    assert Request(PAGE).header_items() == []
+
+
+# --- secrets
+
+
+def test_names_are_marked_secret_in_any_case_and_add_up():
+    request = Request(PAGE)
+    assert request.secret_names == frozenset()
+    request.mark_secret("X-Api-Key", "x-token")
+    request.mark_secret("X-OTHER")
+    assert request.secret_names == {"x-api-key", "x-token", "x-other"}
+    assert Request(PAGE).secret_names == frozenset()
+
+
+def test_repr_shows_method_and_url_without_the_password():
+    request = Request("http://user:hidden@example.com/a", b"x", {"Authorization": "hidden"})
+    assert repr(request) == "<Request POST URL('http://user:***@example.com/a')>"
+
+
+# --- one Request, opened several times
+
+
+def test_a_new_opening_begins_with_a_new_deadline():
+    request = Request(PAGE)
+    request.deadline = Deadline(1)
+    request.begin()
+    assert request.deadline is None
+
+
+def test_a_new_opening_forgets_what_codings_were_asked_for():
+    request = Request(PAGE)
+    request.decode_content = True
+    request.add_unredirected_header("Accept-Encoding", "gzip")
+    request.begin()
+    assert not request.decode_content
+    assert request.header_items() == []
+
+
+def test_codings_that_the_caller_asked_for_are_not_forgotten():
+    request = Request(PAGE)
+    request.add_unredirected_header("Accept-Encoding", "br")
+    request.begin()
+    assert request.header_items() == [("Accept-encoding", "br")]
+
+
+@pytest.mark.parametrize("fields", ["headers", "unredirected_hdrs"])
+def test_names_put_into_the_dicts_in_another_case_are_found_as_urllibs_are(fields):
+    request = Request(PAGE)
+    getattr(request, fields)["User-Agent"] = "mine"
+    request.begin()
+    assert getattr(request, fields) == {"User-agent": "mine"}
+    assert request.fields()[1:] == [("User-Agent", "mine")]
+
+
+@pytest.mark.parametrize("fields", ["headers", "unredirected_hdrs"])
+@pytest.mark.parametrize(("value", "sent"), [(42, "42"), (b"caf\xe9", "caf\u00e9")])
+def test_numbers_and_bytes_are_values_as_in_http_client(fields, value, sent):
+    request = Request(PAGE)
+    getattr(request, fields)["X-value"] = value
+    request.begin()
+    assert request.fields()[1:] == [("X-value", sent)]
+
+
+def test_what_is_no_value_of_a_field_is_left_for_the_writer_to_refuse():
+    request = Request(PAGE, headers={"X": None})
+    request.begin()
+    assert request.headers == {"X": None}
+
+
+# --- requests of urllib.request
+
+
+def test_a_request_of_urllibs_is_understood():
+    theirs = STOCK(
+        PAGE + "#frag", b"body", {"x-one": "1"}, origin_req_host="origin", unverifiable=True
+    )
+    theirs.add_unredirected_header("x-two", "2")
+    theirs.get_method = lambda: "PATCH"
+    ours = request_like(theirs)
+    assert isinstance(ours, Request)
+    assert (ours.full_url, ours.data, ours.get_method()) == (PAGE + "#frag", b"body", "PATCH")
+    assert (ours.origin_req_host, ours.unverifiable) == ("origin", True)
+    assert (ours.headers, ours.unredirected_hdrs) == ({"X-one": "1"}, {"X-two": "2"})
+    assert (ours.history, ours.deadline) == ((), None)
+
+
+def test_a_request_of_urllibs_that_follows_a_redirect_keeps_where_it_comes_from():
+    theirs = STOCK(PAGE)
+    theirs.history, theirs.deadline = ("a reply",), Deadline(1)
+    ours = request_like(theirs)
+    assert (ours.history, ours.deadline) == (("a reply",), theirs.deadline)
+
+
+@pytest.mark.parametrize("other", [None, 5, b"http://a/", URL.parse(PAGE)])
+def test_what_is_no_request_is_a_type_error(other):
+    with pytest.raises(TypeError, match=f"a URL or a Request, not {type(other).__name__}"):
+        request_like(other)
+
+
+# --- what is kept
+
+
+def test_a_url_is_split_once_however_often_it_is_asked_for():
+    assert Request(PAGE).url is Request(PAGE).url
+
+
+def test_long_urls_are_not_kept():
+    def open_many():
+        for number in range(40):
+            assert Request(f"data:,{number:0100000}").type == "data"
+
+    open_many()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        open_many()
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 400_000
