@@ -9,6 +9,7 @@ import socket
 import threading
 
 import pytest
+from support.descriptors import can_list_descriptors, open_descriptors
 from support.servers import ScriptedServer
 from support.steps import (
     Close,
@@ -51,7 +52,14 @@ from mini_http.exchange.request_body import NO_BODY, request_body
 from mini_http.exchange.sending import SMALL_BYTES
 from mini_http.exchange.states import State
 
-pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
+
+@pytest.fixture(scope="module", autouse=True)
+def no_descriptors_leaked_by_all_of_these():
+    """Once for all, since looking for them takes longer than most of the tests here."""
+    before = open_descriptors() if can_list_descriptors() else {}
+    yield
+    assert not before or len(open_descriptors()) <= len(before)
+
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 HEAD_OF_5 = HELLO[:-5]

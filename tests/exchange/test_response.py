@@ -1,4 +1,4 @@
-"""HTTPResponse: as a file, as urllib and http.client have it, and what becomes of its connection."""
+"""HTTPResponse: as a file, as urllib and http.client have it, and what its connection does."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.descriptors import can_list_descriptors, open_descriptors
 from support.streams import ScriptedStream
 
 from mini_http.base.errors import (
@@ -32,7 +33,14 @@ from mini_http.exchange.client import HTTPClient
 from mini_http.exchange.response import HTTPResponse
 from mini_http.exchange.states import State
 
-pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
+
+@pytest.fixture(scope="module", autouse=True)
+def no_descriptors_leaked_by_all_of_these():
+    """Once for all, since looking for them takes longer than most of the tests here."""
+    before = open_descriptors() if can_list_descriptors() else {}
+    yield
+    assert not before or len(open_descriptors()) <= len(before)
+
 
 BODY = b"first line\nsecond\r\n\nthe last one"
 LINES = [b"first line\n", b"second\r\n", b"\n", b"the last one"]

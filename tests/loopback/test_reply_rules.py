@@ -25,6 +25,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.descriptors import can_list_descriptors, open_descriptors
 from support.servers import ScriptedServer
 from support.steps import (
     Close,
@@ -66,7 +67,13 @@ from mini_http.exchange.client import HTTPClient
 from mini_http.exchange.states import State
 from mini_http.opener.handlers.http import HTTPHandler
 
-pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
+
+@pytest.fixture(scope="module", autouse=True)
+def no_descriptors_leaked_by_all_of_these():
+    """Once for all, since looking for them takes longer than most of the tests here."""
+    before = open_descriptors() if can_list_descriptors() else {}
+    yield
+    assert not before or len(open_descriptors()) <= len(before)
 
 
 class Body(NamedTuple):

@@ -11,6 +11,7 @@ import socket
 from typing import NamedTuple
 
 import pytest
+from support.descriptors import can_list_descriptors, open_descriptors
 from support.servers import ScriptedServer
 from support.streams import ScriptedStream
 
@@ -18,7 +19,14 @@ from mini_http import DialOptions, HTTPHandler, Pool, Request, build_opener
 from mini_http.base.errors import InvalidField, InvalidURL, URLError
 from mini_http.exchange.client import HTTPClient
 
-pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
+
+@pytest.fixture(scope="module", autouse=True)
+def no_descriptors_leaked_by_all_of_these():
+    """Once for all, since looking for them takes longer than most of the tests here."""
+    before = open_descriptors() if can_list_descriptors() else {}
+    yield
+    assert not before or len(open_descriptors()) <= len(before)
+
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 

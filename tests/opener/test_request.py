@@ -19,6 +19,8 @@ from mini_http.opener.request import request_like
 
 STOCK = urllib.request.Request
 PAGE = "http://www.example.com/dir/page?query"
+BODY = b"xyz"
+THROUGH_A_PROXY = "host type selector has_proxy _tunnel_host"
 
 
 def changed(request, **attributes):
@@ -26,6 +28,12 @@ def changed(request, **attributes):
     for name, value in attributes.items():
         setattr(request, name, value)
     return request
+
+
+def parts(request, names):
+    """The attributes of these names; methods are called."""
+    values = [getattr(request, name) for name in names.split()]
+    return [value() if callable(value) else value for value in values]
 
 
 def told(request, *calls):
@@ -80,18 +88,20 @@ def test_a_url_has_the_parts_that_it_has_in_urllib(url, attribute):
 SAME = {
     "full url is a method too": lambda R: R(PAGE).get_full_url(),
     "full url has the fragment": lambda R: R(PAGE + "#frag").full_url,
-    "a new url": lambda R: (
-        lambda r: (r.full_url, r.type, r.host, r.selector, r.fragment, r.origin_req_host)
-    )(changed(R(PAGE), full_url="https://other.example:8443/x?y#z")),
+    "a new url": lambda R: parts(
+        changed(R(PAGE), full_url="https://other.example:8443/x?y#z"),
+        "full_url type host selector fragment origin_req_host",
+    ),
     "a new wrapped url": lambda R: changed(R(PAGE), full_url="<URL:http://b/>").full_url,
-    "a new url after a proxy was set": lambda R: (
-        lambda r: (r.host, r.type, r.selector, r.has_proxy())
-    )(changed(told(R(PAGE), ("set_proxy", "proxy:3128", "http")), full_url="https://b/c")),
+    "a new url after a proxy was set": lambda R: parts(
+        changed(told(R(PAGE), ("set_proxy", "proxy:3128", "http")), full_url="https://b/c"),
+        "host type selector has_proxy",
+    ),
     "no fragment": lambda R: R(PAGE).fragment,
     "the page it is part of": lambda R: R(PAGE, origin_req_host="origin.example").origin_req_host,
-    "the page it is part of, set later": lambda R: changed(
-        R(PAGE), origin_req_host="origin.example"
-    ).origin_req_host,
+    "the page it is part of, set later": lambda R: (
+        changed(R(PAGE), origin_req_host="origin.example").origin_req_host
+    ),
     "the page it is part of is not in its url": lambda R: (
         changed(R(PAGE, origin_req_host="origin.example"), full_url="http://b/").origin_req_host
     ),
@@ -112,29 +122,27 @@ SAME = {
     "a method set later": lambda R: changed(R(PAGE), method="PUT").get_method(),
     "a method is an attribute": lambda R: R(PAGE, method="PUT").method,
     "an empty method": lambda R: R(PAGE, method="").get_method(),
-    "a method of the instance": lambda R: changed(
-        R(PAGE), get_method=lambda: "PATCH"
-    ).get_method(),
+    "a method of the instance": lambda R: changed(R(PAGE), get_method=lambda: "PATCH").get_method(),
     "a method of the class": lambda R: type("Put", (R,), {"method": "PUT"})(PAGE).get_method(),
-    "a method beats that of the class": lambda R: (
-        type("Put", (R,), {"method": "PUT"})(PAGE, method="POST").get_method()
-    ),
-    "an overridden get_method": lambda R: (
-        type("Own", (R,), {"get_method": lambda self: "OWN"})(PAGE).get_method()
-    ),
+    "a method beats that of the class": lambda R: type("Put", (R,), {"method": "PUT"})(
+        PAGE, method="POST"
+    ).get_method(),
+    "an overridden get_method": lambda R: type("Own", (R,), {"get_method": lambda self: "OWN"})(
+        PAGE
+    ).get_method(),
     # data
     "data": lambda R: R(PAGE, b"x").data,
     "no data": lambda R: R(PAGE).data,
-    "new data drops its length": lambda R: (
-        changed(R(PAGE, b"x", {"Content-Length": "1"}), data=b"xyz").header_items()
-    ),
+    "new data drops its length": lambda R: changed(
+        R(PAGE, b"x", {"Content-Length": "1"}), data=b"xyz"
+    ).header_items(),
     "new data drops an unredirected length": lambda R: changed(
         told(R(PAGE, b"x"), ("add_unredirected_header", "Content-length", 42)), data=b"xyz"
     ).header_items(),
     "new data without a length": lambda R: changed(R(PAGE, b"x"), data=b"xyz").data,
-    "the same data keeps its length": lambda R: (
-        lambda r: changed(r, data=r.data).header_items()
-    )(R(PAGE, b"xyz", {"Content-Length": "3"})),
+    "the same data keeps its length": lambda R: changed(
+        R(PAGE, BODY, {"Content-Length": "3"}), data=BODY
+    ).header_items(),
     # fields
     "fields": lambda R: R(PAGE, headers={"X-One": "1", "x-TWO": "2"}).headers,
     "fields with one name": lambda R: R(PAGE, headers={"X-One": "1", "x-one": "2"}).headers,
@@ -175,23 +183,20 @@ SAME = {
     },
     # proxies
     "no proxy": lambda R: R(PAGE).has_proxy(),
-    "a proxy": lambda R: (lambda r: (r.host, r.type, r.selector, r.has_proxy(), r._tunnel_host))(
-        told(R(PAGE), ("set_proxy", "proxy:3128", "http"))
+    "a proxy": lambda R: parts(told(R(PAGE), ("set_proxy", "proxy:3128", "http")), THROUGH_A_PROXY),
+    "a proxy of another type": lambda R: parts(
+        told(R(PAGE), ("set_proxy", "proxy:3128", "https")), THROUGH_A_PROXY
     ),
-    "a proxy of another type": lambda R: (lambda r: (r.host, r.type, r.selector, r.has_proxy()))(
-        told(R(PAGE), ("set_proxy", "proxy:3128", "https"))
+    "a proxy for https": lambda R: parts(
+        told(R("https://example.com/a"), ("set_proxy", "proxy:3128", "http")), THROUGH_A_PROXY
     ),
-    "a proxy for https": lambda R: (
-        lambda r: (r.host, r.type, r.selector, r.has_proxy(), r._tunnel_host)
-    )(told(R("https://example.com/a"), ("set_proxy", "proxy:3128", "http"))),
-    "a proxy for https behind a proxy": lambda R: (
-        lambda r: (r.host, r.type, r.selector, r.has_proxy(), r._tunnel_host)
-    )(
+    "a proxy for https behind a proxy": lambda R: parts(
         told(
             R("https://example.com/a"),
             ("set_proxy", "first:3128", "http"),
             ("set_proxy", "second:3128", "http"),
-        )
+        ),
+        THROUGH_A_PROXY,
     ),
     "the page behind a proxy": lambda R: (
         told(R(PAGE), ("set_proxy", "proxy:3128", "http")).origin_req_host

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from support.certificates import Certificates
+from support.python_server import EchoServer
 
 from mini_http.base import errors
 from mini_http.base.timeouts import Timeout
+from mini_http.exchange.response import HTTPResponse
 from mini_http.keepalive.pool import Pool
 from mini_http.opener.request import Request
 from mini_http.tools.asking import (
@@ -23,6 +25,7 @@ from mini_http.tools.asking import (
     timeout_for,
     with_scheme,
 )
+from mini_http.tools.demo_server import DemoServer
 from mini_http.tools.failures import BadCAFile, BadClientCertificate, ReadFailed, UsageError
 from mini_http.tools.options import parse
 from mini_http.tools.upload import Upload
@@ -216,14 +219,53 @@ def test_a_url_that_ends_in_no_name_gives_none(url: str) -> None:
         remote_name(url)
 
 
+def opened(url: str, *arguments: str) -> HTTPResponse:
+    """The reply that the opener for these options gives."""
+    options = parse([url, *arguments])
+    with Pool() as pool:
+        reply: HTTPResponse = opener_for(options, pool).open(request_for(options, url, None))
+        reply.read()
+    return reply
+
+
+def test_every_status_is_a_reply(demo_server: DemoServer) -> None:
+    assert opened(f"{demo_server.url}missing").status == 404
+
+
+def test_redirects_are_followed_as_far_as_asked(demo_server: DemoServer) -> None:
+    url = f"{demo_server.url}moved"
+    assert opened(url).status == 200
+    assert opened(url, "--max-redirs", "1").status == 200
+    assert opened(url, "--no-redirect").status == 302
+    with pytest.raises(errors.RedirectRefused, match="more than 0 redirects") as refused:
+        opened(url, "--max-redirs", "0")
+    refused.value.close()
+
+
+def test_fields_that_are_left_out_are_not_sent(echo_server: EchoServer) -> None:
+    arguments = ["-H", "User-Agent:", "-H", "Accept-Encoding:", "-H", "X: y", "-H", "X:"]
+    assert opened(echo_server.url, *arguments).status == 200
+    sent = echo_server.requests[0]["headers"]
+    assert [name for name, _ in sent] == ["Host", "X"]
+    opened(echo_server.url)
+    assert len(echo_server.requests[1]["headers"]) == 3
+
+
+def test_a_file_has_no_type_of_its_own(echo_server: EchoServer, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert opened(echo_server.url, "-T", f"{tmp_path}/file", "-X", "POST").status == 200
+    assert "Content-Type" not in dict(echo_server.requests[0]["headers"])
+
+
 def test_certificates_are_read_before_anything_is_sent(
     certificates: Certificates, tmp_path: Path
 ) -> None:
     ca, pair = str(certificates.ca_file), certificates.client
     missing = str(tmp_path / "missing.pem")
     with Pool() as pool:
-        good = ["--cacert", ca, "--cert", str(pair.chain), "--key", str(pair.key)]
-        assert opener_for(parse(["a", *good]), pool).handle_open["https"]
+        ours = ["--cert", str(pair.chain), "--key", str(pair.key)]
+        for good in (["--cacert", ca], ours, ["--cacert", ca, *ours]):
+            assert opener_for(parse(["a", *good]), pool).handle_open["https"]
         with pytest.raises(BadCAFile, match=missing):
             opener_for(parse(["a", "--cacert", missing]), pool)
         for pieces in (["--cert", missing], ["--cert", ca], ["--cert", ca, "--key", missing]):

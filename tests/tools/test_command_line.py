@@ -198,6 +198,12 @@ def test_the_package_can_be_run(
     assert capsysbinary.readouterr().err.startswith(b"mini-http: (2) no URL given")
 
 
+def test_the_demo_is_a_command(run) -> None:
+    ran = run("demo")
+    assert (ran.code, ran.err) == (0, "")
+    assert b"mini_http, layer by layer" in ran.out
+
+
 def test_the_pages_of_the_demo_are_served_until_an_interruption(
     run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,10 +68,3 @@ def test_it_can_be_left_in_the_middle() -> None:
     started = demo(rounds=1)
     assert any("http.getbody" in line for line in started)
     started.close()
-
-
-def test_the_command_runs_it(run) -> None:
-    ran = run("demo")
-    assert ran.code == 0
-    assert ran.err == ""
-    assert b"mini_http, layer by layer" in ran.out

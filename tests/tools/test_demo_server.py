@@ -42,6 +42,10 @@ def test_every_page_comes_over_one_connection(demo_server: DemoServer) -> None:
     assert demo_server.requests == 2 * len(PAGES) + 4
 
 
+def test_it_says_where_it_is(demo_server: DemoServer) -> None:
+    assert demo_server.url == f"http://127.0.0.1:{demo_server.port}/"
+
+
 def test_it_ends_though_connections_are_open() -> None:
     with DemoServer() as server:
         idle = http.client.HTTPConnection(server.host, server.port)

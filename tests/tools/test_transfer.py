@@ -291,7 +291,7 @@ def test_a_reply_that_takes_too_long_is_given_up(run) -> None:
         ran = run(server.url, "-m", "0.05")
         assert ran.code == 28
         assert ran.err.startswith("mini-http: (28) timed out after 0.")
-        ran = run(server.url, "-m", "0.05")
+        ran = run(server.url, "-m", "0.5")
         assert ran.code == 28
         assert ran.err.endswith("; 1 bytes came\n")
 
@@ -358,6 +358,12 @@ def test_facts_are_written_at_the_end(run, demo_server) -> None:
     head, _, facts = ran.out.rpartition(b"\r\n\r\n")
     wanted = f"200 HEAD 1 {demo_server.url}gzip {demo_server.port} 1 {len(head) + 4} 0"
     assert facts.decode() == wanted
+
+
+def test_speed_and_version_are_facts_of_a_reply_that_came(run) -> None:
+    with ScriptedServer([b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"]) as server:
+        ran = run(server.url, "-w", "%{http_version} %{speed_download}%{redirect_url}")
+    assert ran.out == b"1.0 0"
 
 
 def test_facts_are_written_after_a_failure_too(run) -> None:
