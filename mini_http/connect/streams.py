@@ -53,9 +53,12 @@ def set_wait(stream: Stream, seconds: float | None) -> None:
 
     A plain socket stays blocking and the kernel keeps the time (SO_RCVTIMEO, SO_SNDTIMEO):
     `settimeout` would put a poll before every receive and send, 0.9 us each of the 14 that a
-    kept-alive GET takes. ssl polls for itself and needs `settimeout`.
+    kept-alive GET takes. The price: Python begins the wait anew after a signal, so signals that
+    keep coming faster than that prolong it. ssl polls for itself and needs `settimeout`; so do the
+    sockets that gevent puts in place of Python's, in a module of their own.
     """
-    if _KERNEL_KEEPS_TIME and type(stream) is socket.socket:
+    kind = type(stream)
+    if _KERNEL_KEEPS_TIME and kind is socket.socket and kind.__module__ == "socket":
         wait = 0.0 if seconds is None else max(seconds, 0.000_001)
         timeval = struct.pack("ll", int(wait), int(wait % 1 * 1_000_000))
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)

@@ -247,5 +247,5 @@ def body_reader(framing: Framing, client: SimpleClient) -> BodyReader:
             return LengthReader(client, count)
         case Chunked():
             return ChunkedReader(client)
-        case UntilClose():
+        case UntilClose():  # pragma: no branch  (mypy sees to it that there are no others)
             return UntilCloseReader(client)

@@ -249,6 +249,13 @@ def test_a_large_body_that_is_cut_raises_with_all_that_came(came):
     assert caught.value.expected == len(LARGE) - came
 
 
+@pytest.mark.parametrize(("end", "error"), [("reset", ConnectionBroken), ("timeout", ReadTimedOut)])
+def test_a_large_body_that_breaks_off_raises_why(end, error):
+    client = client_for(*pieces_of(LARGE[: 1 << 20], 1448), end=end)
+    with pytest.raises(error):
+        body_reader(Length(len(LARGE)), client).read_all()
+
+
 def test_no_more_is_asked_for_at_once_than_a_step():
     asked = []
 

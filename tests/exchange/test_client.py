@@ -41,6 +41,7 @@ from mini_http.base.errors import (
     StateError,
     TLSFailed,
     TotalTimedOut,
+    UnaskedUpgrade,
 )
 from mini_http.base.headers import Headers
 from mini_http.base.limits import Limits
@@ -217,6 +218,26 @@ def test_what_was_left_of_the_reply_before_is_dropped():
         assert http.getbody() == b"world"
 
 
+def test_what_has_not_come_of_the_reply_before_is_waited_for_and_dropped():
+    stream = ScriptedStream([HEAD_OF_5, b"hel", b"lo", HELLO.replace(b"hello", b"world")])
+    http = HTTPClient.over(stream, timeout=PATIENCE)
+    http.get("/1", HOST)
+    http.get("/2", HOST)
+    assert http.getbody() == b"world"
+    assert http.timeout == PATIENCE
+    assert http.deadline is None
+
+
+def test_what_has_not_come_of_a_last_reply_is_not_waited_for():
+    stream = ScriptedStream([LAST[:-5], b"hello"])
+    http = HTTPClient.over(stream)
+    http.get("/1", HOST)
+    http.response.close()
+    assert stream.closed
+    assert stream.unread == b"hello"
+    assert http.close_reason is CloseReason.REPLY_SAID_CLOSE
+
+
 def test_a_connection_with_too_much_left_on_it_is_not_used_again():
     much = b"HTTP/1.1 200 OK\r\nContent-Length: 70000\r\n\r\n" + bytes(70_000)
     with ScriptedServer([[much, Drain()], HELLO]) as server, HTTPClient(server.authority) as http:
@@ -357,6 +378,14 @@ def test_a_request_that_may_not_be_sent_sends_nothing_and_spoils_nothing(
     assert exchange(http).read() == b"hello"
 
 
+def test_a_switch_of_protocols_that_nobody_asked_for_is_refused():
+    stream = ScriptedStream([b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"])
+    http = HTTPClient.over(stream)
+    with pytest.raises(UnaskedUpgrade):
+        exchange(http)
+    assert stream.closed
+
+
 def test_a_tunnel_belongs_to_the_caller():
     stream = Segments(b"HTTP/1.1 200 Established\r\nContent-Length: 5\r\n\r\nhello")
     http = HTTPClient.over(stream)
@@ -387,9 +416,10 @@ def test_the_one_who_lends_the_connection_is_told_when_it_is_free():
     assert told == [http, http], "a closed one is of no use"
 
 
-def test_interim_replies_are_offered_to_a_hook():
+@pytest.mark.parametrize("timeout", [PATIENCE, None])
+def test_interim_replies_are_offered_to_a_hook(timeout):
     seen = []
-    http = HTTPClient.over(ScriptedStream([CONTINUE + HINTS, HINTS + HELLO]))
+    http = HTTPClient.over(ScriptedStream([CONTINUE + HINTS, HINTS + HELLO]), timeout=timeout)
     http.on_interim = seen.append
     assert exchange(http).read() == b"hello"
     assert [head.status for head in seen] == [100, 103, 103]

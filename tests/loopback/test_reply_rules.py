@@ -11,6 +11,7 @@ tests/data/llhttp_responses.json is test data of https://github.com/nodejs/llhtt
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import http.client
 import itertools
@@ -56,6 +57,7 @@ from mini_http.base.errors import (
     ReadTimedOut,
     RedirectRefused,
     RemoteDisconnected,
+    StateError,
     TotalTimedOut,
     UnaskedUpgrade,
     URLError,
@@ -924,6 +926,11 @@ def test_after_a_switch_of_protocols_the_bytes_are_the_callers():
     ):
         status, _ = http.get("/", {"Upgrade": "echo", "Connection": "upgrade"})
         assert (status, http.state) == (101, State.SWITCHED)
+        if not http.buffered():
+            assert http.at_end() is False
+        with pytest.raises(StateError, match="5 bytes have come and must be read first"):
+            http.detach()
         assert http.read(5) == b"hello"
-        http.write(b"ping")
-        assert http.read() == b"pong"
+        with contextlib.closing(http.detach()) as stream:
+            stream.sendall(b"ping")
+            assert stream.recv(100) == b"pong"

@@ -84,6 +84,20 @@ def opener(pool):
     return build_opener(HTTPHandler(pool=pool))
 
 
+@pytest.fixture
+def clients(pool):
+    """The connection of each request that the pool sent."""
+    used = []
+
+    class Noted(PooledClient):
+        def exchange(self, *arguments):
+            used.append(self)
+            return super().exchange(*arguments)
+
+    pool.client_class = Noted
+    return used
+
+
 def opener_with(pool, policy):
     return build_opener(HTTPHandler(pool=pool), HTTPRedirectHandler(policy))
 
@@ -209,11 +223,13 @@ class Unseekable(io.RawIOBase):
 
 @pytest.mark.parametrize("status", [307, 308])
 @pytest.mark.parametrize("make", [lambda: iter([BODY]), lambda: Unseekable(BODY)])
-def test_a_body_that_can_be_read_only_once_is_not_sent_again(opener, pool, make, status):
+def test_a_body_that_can_be_read_only_once_is_not_sent_again(opener, clients, make, status):
     with ScriptedServer([[redirect("/a", status, bytes(100_000)), Drain()]]) as server:
-        with pytest.raises(errors.BodyNotReplayable):
+        with pytest.raises(errors.BodyNotReplayable) as caught:
             opener.open(server.url, make())
-        assert pool.idle_count() == 0
+        # The traceback is still there, and with it the reply.
+        assert caught.value.__traceback__ is not None
+        assert [client.closed for client in clients] == [True]
     assert len(server.requests) == 1
 
 
@@ -526,15 +542,7 @@ MALFORMED = ["http://[::1", "http://a b/", "//", "http:", "http://h:99999/", "ht
 
 
 @pytest.mark.parametrize("location", MALFORMED)
-def test_a_malformed_location_is_an_error_and_leaves_nothing_open(opener, pool, location):
-    clients = []
-
-    class Noted(PooledClient):
-        def exchange(self, *arguments):
-            clients.append(self)
-            return super().exchange(*arguments)
-
-    pool.client_class = Noted
+def test_a_malformed_location_is_an_error_and_leaves_nothing_open(opener, clients, location):
     with ScriptedServer([[redirect(location, body=bytes(100_000)), Drain()]]) as server:
         with pytest.raises(errors.InvalidURL) as caught:
             opener.open(server.url)

@@ -1,0 +1,323 @@
+"""Connection: a stream, the bytes of it that are unread, and all waiting on it.
+
+It is what SimpleClient stands on, and knows neither lines nor delimiters. Every wait is bounded by
+`timeout`, and by `deadline` if one is set. Whatever goes wrong is raised as an error of
+`base.errors`: ReadTimedOut, WriteTimedOut, TotalTimedOut, ConnectionBroken. After a timeout what
+had come is still there and reading can go on; after any other error the connection is closed.
+"""
+
+from __future__ import annotations
+
+from errno import ETIMEDOUT
+from os import getpid
+from time import monotonic
+
+from mini_http import base
+from mini_http.base.timeouts import Deadline
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import NoReturn, Self
+
+    from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from mini_http.base.limits import Limits
+    from mini_http.connect.dial import DialOptions
+    from mini_http.connect.streams import Stream
+    from mini_http.connect.tls import TLSSettings
+
+RECEIVE_BYTES = 64 * 1024
+"""What one receive asks for: more than most replies have, and what recv allocates quickly."""
+
+NOT_ARMED = -1.0
+"""The stream's wait is not known: no wait that anyone asks for equals it."""
+
+
+class Connection:
+    """A stream that may be opened, used, closed and opened again; subclasses say when.
+
+    `timeout` is in seconds for each wait, None for no bound; `deadline` bounds them all together.
+    """
+
+    def _begin(self, timeout: float | None, limits: Limits) -> None:
+        self.limits = limits
+        self.timeout = timeout
+        self.deadline: Deadline | None = None
+        self._forget_stream()
+
+    def _forget_stream(self) -> None:
+        self._stream: Stream | None = None
+        self._buffer = b""
+        self._start = 0  # where in the buffer the unread bytes begin
+        self._armed: float | None = NOT_ARMED
+
+    def _open(
+        self, host: str, port: int, deadline: Deadline, options: DialOptions | None = None
+    ) -> None:
+        from mini_http.connect.dial import DEFAULT_OPTIONS, dial
+
+        self._attach(dial(host, port, deadline, options or DEFAULT_OPTIONS))
+
+    def _attach(self, source: object) -> None:
+        from mini_http.connect.streams import as_stream, input_probe
+
+        stream = as_stream(source)
+        stream.settimeout(None)
+        self._forget_stream()
+        self._stream = stream
+        self._probe = input_probe(stream)
+        self._is_tls = hasattr(stream, "pending")
+        self._process = getpid()  # a child process must not read its parent's bytes
+
+    # --- reading
+
+    def read_some(self, limit: int = RECEIVE_BYTES) -> bytes:
+        """What has come, after at most one wait: 1 to `limit` bytes, none only at the end."""
+        start = self._start
+        if start == len(self._buffer):
+            return self._receive(limit)
+        data = self._buffer[start : start + limit]
+        self._start = start + len(data)
+        if self._start == len(self._buffer):
+            self._buffer, self._start = b"", 0
+        return data
+
+    def readinto(self, target: WriteableBuffer) -> int:
+        """As `read_some`, into a writable buffer; returns the number of bytes, 0 at the end."""
+        view = memoryview(target).cast("B")
+        if self._start < len(self._buffer):
+            data = self.read_some(view.nbytes)
+            view[: len(data)] = data
+            return len(data)
+        stream = self._ready()
+        try:
+            return stream.recv_into(view)
+        except OSError as error:
+            self._failed(error, "read")
+
+    def _receive(self, limit: int, expires: float | None = None) -> bytes:
+        """One wait for bytes that have to come from the stream."""
+        stream = self._stream
+        if (
+            stream is None
+            or self._armed != self.timeout
+            or self.deadline is not None
+            or expires is not None
+        ):
+            stream = self._ready(expires)
+        try:
+            return stream.recv(limit)
+        except OSError as error:
+            self._failed(error, "read")
+
+    def unread(self, data: bytes) -> None:
+        """Puts bytes back, to be read next."""
+        if data:
+            self._buffer, self._start = data + self._buffer[self._start :], 0
+
+    def buffered(self) -> int:
+        """How many bytes have come and are unread. More may wait in the kernel."""
+        return len(self._buffer) - self._start
+
+    def has_input(self) -> bool:
+        """Whether reading would not wait: bytes are there, or the end, or an error. Never waits.
+
+        Under TLS, records that carry no bytes of the caller's (session tickets) are taken in.
+        """
+        if self._start < len(self._buffer):
+            return True
+        stream = self._stream
+        if stream is None:
+            self._raise_closed()
+        if self._is_tls:
+            return self._tls_has_input(stream)
+        return bool(self._probe(0))
+
+    def _tls_has_input(self, stream: Stream) -> bool:
+        from mini_http.connect.streams import is_tls_waiting
+
+        if not stream.pending() and not self._probe(0):  # type: ignore[attr-defined]
+            return False
+        self._armed = NOT_ARMED
+        try:
+            stream.settimeout(0)
+            self._buffer, self._start = stream.recv(RECEIVE_BYTES), 0
+        except OSError as error:
+            return not is_tls_waiting(error)
+        return True
+
+    def wait_for_input(self, seconds: float) -> bool:
+        """Waits until `has_input` is true, but no longer than `seconds`; returns whether it is."""
+        until = monotonic() + seconds
+        while not self.has_input():
+            left = until - monotonic()
+            if left <= 0 or not self._probe(left * 1000):
+                return False
+        return True
+
+    # --- writing
+
+    def write(self, data: ReadableBuffer) -> None:
+        """Sends all of `data`. Raises WriteTimedOut, ConnectionBroken."""
+        stream = self._stream
+        if stream is None or self._armed != self.timeout or self.deadline is not None:
+            stream = self._ready()
+        try:
+            stream.sendall(data)
+        except OSError as error:
+            self._failed(error, "write")
+
+    def write_unless_input(
+        self, data: memoryview, goes_on: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Sends `data`, but stops when bytes come in or the connection ends; whether all was sent.
+
+        For a long request body: a server that refuses it answers, and may not read on. What it
+        said can be read after this returned False. `goes_on` is called when something came in; it
+        may read it, and return True to go on sending. Raises WriteTimedOut.
+        """
+        from mini_http.connect.streams import try_send, wait_to_send
+
+        while True:
+            if self.buffered():
+                if not goes_on():
+                    return False
+                continue
+            if not data:
+                return True
+            stream = self._ready()
+            if stream.fileno() < 0:  # there is no telling whether anything comes in
+                self.write(data)
+                return True
+            has_input, takes_output = wait_to_send(stream, self._armed)
+            if has_input and self.has_input():
+                if not goes_on():
+                    return False
+                continue
+            if not has_input and not takes_output:
+                self._failed(TimeoutError("timed out"), "write")
+            self._armed = NOT_ARMED
+            try:
+                data = data[try_send(stream, data) :]
+            except OSError:
+                return False
+
+    # --- the connection
+
+    def starttls(self, server_name: str, settings: TLSSettings | None = None) -> None:
+        """Continues in TLS; `server_name` is what the certificate must be for.
+
+        Raises TLSFailed, also if bytes are in the buffer: they came before TLS, so anyone could
+        have sent them (CVE-2023-40217).
+        """
+        from mini_http.connect.tls import DEFAULT_SETTINGS, start_tls
+
+        stream = self._ready()
+        if self._start < len(self._buffer):
+            count = self.buffered()
+            self.close()
+            raise base.errors.TLSFailed(f"{count} bytes came in the clear before TLS began")
+        deadline = (self.deadline or Deadline(None)).within(self.timeout)
+        self._forget_stream()  # from here on it is start_tls that closes the stream if it fails
+        self._attach(start_tls(stream, server_name, settings or DEFAULT_SETTINGS, deadline))
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is no open connection."""
+        return self._stream is None
+
+    def fileno(self) -> int:
+        """The connection's descriptor. Raises StateError when there is none."""
+        return self._opened().fileno()
+
+    def close(self) -> None:
+        """Closes the connection and drops what was unread. Closing again does nothing."""
+        stream = self._stream
+        if stream is not None:
+            self._forget_stream()
+            stream.close()
+
+    def detach(self) -> Stream:
+        """Hands over the stream, with no timeout set; the client is closed, the stream is not.
+
+        Raises StateError if bytes have come that nobody has read: they would be lost.
+        """
+        from mini_http.connect.streams import set_wait
+
+        stream = self._opened()
+        if self.buffered():
+            raise base.errors.StateError(
+                f"{self.buffered()} bytes have come and must be read first"
+            )
+        self._forget_stream()
+        set_wait(stream, None)
+        return stream
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- from here on private: waiting, and what went wrong
+
+    def _opened(self) -> Stream:
+        """The open stream. Raises StateError if closed."""
+        if self._stream is None:
+            self._raise_closed()
+        return self._stream
+
+    def _ready(self, expires: float | None = None) -> Stream:
+        """The open stream, set to wait for `timeout`, but not past `expires` nor the deadline.
+
+        Raises StateError if closed.
+        """
+        stream = self._opened()
+        wait = self._wait_left(expires)
+        if wait != self._armed:
+            from mini_http.connect.streams import set_wait
+
+            set_wait(stream, wait)
+            self._armed = wait
+        return stream
+
+    def _raise_closed(self) -> NoReturn:
+        raise base.errors.StateError(f"{type(self).__name__} is closed")
+
+    def _wait_left(self, expires: float | None) -> float | None:
+        """Seconds until the next wait must end; raises if it must end now."""
+        wait = self.timeout
+        if expires is not None:
+            wait = expires - monotonic()
+            if wait <= 0:
+                self._failed(TimeoutError("timed out"), "read")
+        if self.deadline is not None:
+            left = self.deadline.remaining()
+            if left is not None and (wait is None or left < wait):
+                wait = left
+            if left == 0:
+                self._failed(TimeoutError("timed out"), "read")
+        return wait
+
+    def _failed(self, error: OSError, doing: str) -> NoReturn:
+        """Raises what `error`, from the stream, means to the caller."""
+        self._armed = NOT_ARMED
+        if isinstance(error, base.errors.MiniHTTPError):
+            raise error
+        # The system's own ETIMEDOUT means that it gave the connection up.
+        if isinstance(error, (BlockingIOError, TimeoutError)) and error.errno != ETIMEDOUT:
+            if self.deadline is not None and self.deadline.remaining() == 0:
+                raise base.errors.TotalTimedOut from error
+            if doing == "read":
+                raise base.errors.ReadTimedOut from error
+            raise base.errors.WriteTimedOut from error
+        self.close()
+        message = f"the connection broke: {error.strerror or error}"
+        raise base.errors.ConnectionBroken(message, reason=error) from error
