@@ -57,8 +57,8 @@ def set_wait(stream: Stream, seconds: float | None) -> None:
     keep coming faster than that prolong it. ssl polls for itself and needs `settimeout`; so do the
     sockets that gevent puts in place of Python's, in a module of their own.
     """
-    kind = type(stream)
-    if _KERNEL_KEEPS_TIME and kind is socket.socket and kind.__module__ == "socket":
+    is_pythons = socket.socket.__module__ == "socket"
+    if _KERNEL_KEEPS_TIME and is_pythons and type(stream) is socket.socket:
         wait = 0.0 if seconds is None else max(seconds, 0.000_001)
         timeval = struct.pack("ll", int(wait), int(wait % 1 * 1_000_000))
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)

@@ -103,9 +103,7 @@ class Pool:
         `timeout.total`. Raises the errors of HTTPClient.exchange and of dialing.
         """
         while True:
-            client = self._take_idle(route) or self._open(route, timeout, deadline)
-            client.timeout = timeout.read
-            client.deadline = deadline
+            client = self.acquire(route, timeout, deadline)
             reused = client.exchanges > 0
             try:
                 return client.exchange(method, target, fields, body)
@@ -125,9 +123,7 @@ class Pool:
         self, route: Route, timeout: Timeout, deadline: Deadline | None = None
     ) -> PooledClient:
         """A connection along `route` for one exchange: an idle one that is alive, or a new one."""
-        client = self._take_idle(route)
-        if client is None:
-            client = self._open(route, timeout, deadline)
+        client = self._take_idle(route) or self._open(route, timeout, deadline)
         client.timeout = timeout.read
         client.deadline = deadline
         return client

@@ -252,3 +252,13 @@ def test_a_stream_stays_what_it_is(ends):
 def test_anything_else_is_refused(source):
     with pytest.raises(TypeError, match="neither a socket nor an object with makefile"):
         as_stream(source)
+
+
+def test_a_socket_class_put_in_place_of_pythons_keeps_time_itself(monkeypatch):
+    class OtherSocket(socket.socket):
+        """What gevent and its like make of `socket.socket`: it never blocks in the kernel."""
+
+    monkeypatch.setattr(socket, "socket", OtherSocket)
+    with OtherSocket() as stream:
+        set_wait(stream, 2.5)
+        assert stream.gettimeout() == 2.5
