@@ -46,7 +46,11 @@ def write_request_head(method: str, target: str, fields: Iterable[Field]) -> byt
     Raises InvalidField for a method or name that is no token, a target with a byte that is not
     visible ASCII, and a value with a control character or one beyond ISO 8859-1.
     """
-    lines = field_lines(tuple(fields)).text
+    return join_request_head(method, target, field_lines(tuple(fields)))
+
+
+def join_request_head(method: str, target: str, lines: FieldLines) -> bytes:
+    """As `write_request_head`, of fields that are lines already."""
     if not (target.isascii() and target.isprintable()) or " " in target or not target:
         raise base.errors.InvalidField(
             f"request target must be visible ASCII without spaces: {target!r}"
@@ -55,7 +59,7 @@ def write_request_head(method: str, target: str, fields: Iterable[Field]) -> byt
         raise base.errors.InvalidField(
             f"method can't contain control characters or separators: {method!r}"
         )
-    return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")
+    return f"{method} {target} HTTP/1.1\r\n{lines.text}\r\n".encode("latin-1")
 
 
 class FieldLines(Value):
@@ -119,12 +123,16 @@ def read_response_head(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Respons
         if (
             status_line is not None
             and FIELD_LINES.fullmatch(text, line_end + 2) is not None
-            and text.count("\n") - 2 <= limits.fields
+            # A field line has four characters or more: most heads need not be counted.
+            and (len(text) <= 4 * limits.fields or text.count("\n") - 2 <= limits.fields)
         ):
             version, status, reason = status_line
             fields = Headers.of_lines(text, line_end, split_field_lines)
-            control = CONTROL_LINE.findall(text.lower(), line_end)
-            return ResponseHead(version, status, reason, fields, combined(control))
+            found = CONTROL_LINE.findall(text.lower(), line_end)
+            control = dict(found)
+            if len(control) < len(found):
+                control = combined(found)
+            return ResponseHead(version, status, reason, fields, control)
     return read_response_head_by_lines(text, limits)
 
 
@@ -136,10 +144,9 @@ def split_field_lines(text: str, start: int) -> Fields:
 
 def combined(fields: Fields) -> dict[str, str]:
     """Fields by name, the values of a repeated one joined with ", " (RFC 9110 section 5.3)."""
-    by_name = dict(fields)
-    if len(by_name) < len(fields):
-        for name in by_name:
-            by_name[name] = ", ".join([value for other, value in fields if other == name])
+    by_name: dict[str, str] = {}
+    for name, value in fields:
+        by_name[name] = f"{by_name[name]}, {value}" if name in by_name else value
     return by_name
 
 

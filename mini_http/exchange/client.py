@@ -32,7 +32,7 @@ from mini_http.codec.framing import (
     response_framing,
 )
 from mini_http.codec.grammar import HEAD_END
-from mini_http.codec.heads import field_lines, read_response_head, write_request_head
+from mini_http.codec.heads import field_lines, join_request_head, read_response_head
 from mini_http.connect.simple_client import SimpleClient
 from mini_http.exchange import request_body as bodies
 from mini_http.exchange.body import BodyReader, BytesReader, body_reader
@@ -218,9 +218,12 @@ class HTTPClient(SimpleClient):
         if self._stream is None or self._state is not State.IDLE:
             after(self.state, Move.SEND)  # raises
         fields = tuple(fields)
-        control = field_lines(fields).control
+        lines = field_lines(fields)
+        control = lines.control
         framing = request_framing(method, fields, control, body)
-        head = write_request_head(method, target, fields + framing.fields)
+        if framing.fields:
+            lines = field_lines(fields + framing.fields)
+        head = join_request_head(method, target, lines)
         self._state = State.SENDING
         self.exchanges += 1
         self.reply_begun = False

@@ -61,8 +61,9 @@ class Request:
         self.unredirected_hdrs: dict[str, str] = {}
         self._spelling: dict[str, str] = {}
         self._data = data
-        for name, value in headers.items():
-            self.add_header(name, value)
+        if headers:
+            for name, value in headers.items():
+                self.add_header(name, value)
         if origin_req_host is not None:
             self.origin_req_host = origin_req_host
         self.unverifiable = unverifiable

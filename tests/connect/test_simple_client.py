@@ -1,125 +1,32 @@
-"""SimpleClient over socket pairs, over servers on loopback, over TLS and over what is no socket."""
+"""SimpleClient over socket pairs, over servers on loopback, over TLS and over what is no socket.
 
-import contextlib
-import errno
+What it has from Connection is tested in test_connection.py.
+"""
+
 import itertools
-import os
-import select
 import socket
-import threading
 from time import monotonic
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.connections import ClientGone
-from support.descriptors import can_list_descriptors, open_descriptors
-from support.servers import ScriptedServer
-from support.steps import Close, Drain, ExpectBytes, ExpectUntil, Pause, Reset, Send, StartTLS
-from support.streams import ScriptedStream, every_cut, every_split
+from support.peers import drip, end_in_tls
+from support.steps import Close, Pause, Send
+from support.streams import every_cut, every_split
+from support.waits import PATIENCE, SOON, Clock
 
 from mini_http.base import errors
 from mini_http.base.limits import Limits
 from mini_http.base.timeouts import Deadline
 from mini_http.connect.simple_client import LINE_END, SimpleClient
-from mini_http.connect.tls import TLSSettings
 
-PATIENCE = 20.0
-"""Far more seconds than anything here takes: a wait that must not matter."""
-SOON = 0.02
-"""The seconds of a wait that is to end without anything having come."""
-MUCH = memoryview(bytes(32 << 20))
-"""More than all buffers on the way hold."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def no_descriptors_leak_from_all_of_this():
-    """Once for all tests of this module: collecting the garbage takes longer than most of them."""
-    before = len(open_descriptors()) if can_list_descriptors() else 0
-    yield
-    assert not before or len(open_descriptors()) <= before
-
-
-class OtherSocket(socket.socket):
-    """Not quite a plain socket: Python, not the kernel, keeps its time."""
-
-
-@pytest.fixture(params=[socket.socket, OtherSocket], ids=["kernel's time", "Python's time"])
-def ends(request):
-    """Two connected sockets, the client's and its peer's."""
-    ours, theirs = socket.socketpair()
-    with request.param(fileno=ours.detach()) as ours, theirs:
-        theirs.settimeout(PATIENCE)
-        yield ours, theirs
-
-
-@pytest.fixture
-def peer(ends):
-    return ends[1]
-
-
-@pytest.fixture
-def client(ends):
-    with SimpleClient.over(ends[0], timeout=PATIENCE) as made:
-        yield made
-
-
-def fed(pieces, end="close", **options):
-    """A client that receives these pieces, one a receive, and then the end."""
-    pieces = [pieces] if isinstance(pieces, bytes) else pieces
-    return SimpleClient.over(ScriptedStream(pieces, end), **{"timeout": PATIENCE, **options})
-
-
-@contextlib.contextmanager
-def served(script, timeout=PATIENCE):
-    """A client of a server on loopback that plays a script."""
-    with (
-        ScriptedServer([script]) as server,
-        SimpleClient(*server.address, timeout=timeout) as made,
-    ):
-        yield made
-
-
-@contextlib.contextmanager
-def secured(certificates, script):
-    """A client in TLS with a server that plays a script."""
-    with served([StartTLS(certificates.good.server_context()), *script]) as made:
-        made.starttls("localhost", trusting(certificates))
-        yield made
-
-
-def trusting(certificates):
-    return TLSSettings(ca_file=certificates.ca_file)
-
-
-def end_in_tls(connection):
-    """Says in TLS that no more bytes will come."""
-    with contextlib.suppress(OSError):
-        connection.sock.unwrap()
-
-
-def drip(connection):
-    """Sends a byte fifty times a second until the client goes; after four seconds, a line end."""
-    for _ in range(200):
-        connection.send(b"x")
-        if select.select([connection.sock], [], [], 0.02)[0]:
-            raise ClientGone
-    connection.send(b"\r\n")
-
-
-class Clock:
-    """Seconds that pass when the test says so."""
-
-    now = 100.0
-
-    def __call__(self):
-        return self.now
+pytestmark = pytest.mark.usefixtures("no_descriptors_leak_from_all_of_this")
 
 
 # --- opening
 
 
-def test_it_connects_when_it_is_made():
+def test_it_connects_when_it_is_made(served):
     with served([Send(b"hello\r\n")]) as client:
         assert client.readline() == b"hello"
         assert not client.closed
@@ -143,35 +50,6 @@ def test_a_subclass_over_a_stream_is_of_that_class(ends):
         assert ends[1].recv(100) == b"hello\r\n"
 
 
-def test_a_stream_that_did_not_wait_is_made_to(ends):
-    ours, theirs = ends
-    ours.settimeout(0)
-    theirs.sendall(b"a")
-    with SimpleClient.over(ours, timeout=SOON) as client:
-        assert client.read(1) == b"a"
-        with pytest.raises(errors.ReadTimedOut):
-            client.read(1)
-
-
-def test_what_has_only_makefile_can_be_read(tmp_path):
-    class Saved:
-        def makefile(self, mode):
-            return open(tmp_path / "saved", mode)
-
-    (tmp_path / "saved").write_bytes(b"one\r\ntwo")
-    with SimpleClient.over(Saved()) as client:
-        assert list(client) == [b"one", b"two"]
-    with SimpleClient.over(Saved()) as client:
-        with pytest.raises(errors.ConnectionBroken, match="only be read"):
-            client.writeline("three")
-        assert client.closed
-
-
-def test_what_is_no_stream_is_refused():
-    with pytest.raises(TypeError, match="neither a socket nor an object with makefile"):
-        SimpleClient.over(b"bytes")
-
-
 # --- lines
 
 
@@ -179,7 +57,7 @@ LINES = b"one\r\n\r\ntwo\n\nthree \r\r\n4\r\n"
 READ_LINES = [b"one", b"", b"two", b"", b"three \r", b"4"]
 
 
-def test_lines_end_with_crlf_or_lf_however_they_come_in():
+def test_lines_end_with_crlf_or_lf_however_they_come_in(fed):
     for pieces in every_split(LINES):
         with fed(pieces) as client:
             assert [client.readline() for _ in READ_LINES] == READ_LINES, pieces
@@ -188,13 +66,13 @@ def test_lines_end_with_crlf_or_lf_however_they_come_in():
             assert client.closed
 
 
-def test_iteration_gives_the_lines_up_to_the_end():
+def test_iteration_gives_the_lines_up_to_the_end(fed):
     for pieces in every_split(LINES):
         with fed(pieces) as client:
             assert list(client) == READ_LINES, pieces
 
 
-def test_a_line_that_is_cut_is_an_error_with_its_beginning():
+def test_a_line_that_is_cut_is_an_error_with_its_beginning(fed):
     for cut in every_cut(b"one\r\n"):
         with fed(cut) as client:
             expected = errors.IncompleteRead if cut else errors.RemoteDisconnected
@@ -204,7 +82,7 @@ def test_a_line_that_is_cut_is_an_error_with_its_beginning():
             assert client.closed
 
 
-def test_a_line_that_a_reset_cuts_is_an_error_with_its_beginning():
+def test_a_line_that_a_reset_cuts_is_an_error_with_its_beginning(fed):
     for cut in every_cut(b"one\r\n"):
         with fed(cut, "reset") as client:
             expected = errors.IncompleteRead if cut else errors.ConnectionBroken
@@ -216,12 +94,12 @@ def test_a_line_that_a_reset_cuts_is_an_error_with_its_beginning():
             assert client.closed
 
 
-def test_iteration_gives_a_last_line_without_line_end():
+def test_iteration_gives_a_last_line_without_line_end(fed):
     with fed(b"one\ntwo") as client:
         assert list(client) == [b"one", b"two"]
 
 
-def test_iteration_does_not_pass_off_a_line_that_a_reset_cut_as_the_last():
+def test_iteration_does_not_pass_off_a_line_that_a_reset_cut_as_the_last(fed):
     with fed(b"one\ntwo", "reset") as client:
         lines = iter(client)
         assert next(lines) == b"one"
@@ -231,14 +109,14 @@ def test_iteration_does_not_pass_off_a_line_that_a_reset_cut_as_the_last():
 
 
 @pytest.mark.parametrize("line", [b"1234567\n", b"123456\r\n"])
-def test_a_line_may_be_as_long_as_the_limit_with_its_end(line):
+def test_a_line_may_be_as_long_as_the_limit_with_its_end(fed, line):
     for pieces in every_split(line):
         with fed(pieces, limits=Limits(line_bytes=8)) as client:
             assert client.readline() == line.rstrip()
 
 
 @pytest.mark.parametrize("line", [b"12345678\n", b"1234567\r\n", b"1234567890"])
-def test_a_longer_line_is_refused(line):
+def test_a_longer_line_is_refused(fed, line):
     for pieces in every_split(line):
         with fed(pieces, limits=Limits(line_bytes=8)) as client:
             with pytest.raises(errors.LimitExceeded, match="more than 8 bytes in a line") as caught:
@@ -246,14 +124,14 @@ def test_a_longer_line_is_refused(line):
             assert (caught.value.limit, client.closed) == (8, True)
 
 
-def test_a_line_can_have_a_limit_of_its_own():
+def test_a_line_can_have_a_limit_of_its_own(fed):
     with fed(b"1234\n123\n") as client:
         assert client.readline(5) == b"1234"
         with pytest.raises(errors.LimitExceeded):
             client.readline(3)
 
 
-def test_an_endless_line_is_given_up_when_the_limit_is_passed():
+def test_an_endless_line_is_given_up_when_the_limit_is_passed(fed):
     with fed(iter(lambda: b"x" * 1000, None)) as client:
         with pytest.raises(errors.LimitExceeded) as caught:
             client.readline()
@@ -263,7 +141,7 @@ def test_an_endless_line_is_given_up_when_the_limit_is_passed():
 # --- up to a delimiter
 
 
-def test_bytes_up_to_a_delimiter_are_read_however_they_come_in():
+def test_bytes_up_to_a_delimiter_are_read_however_they_come_in(fed):
     for pieces in every_split(b"a--b-->c-->"):
         with fed(pieces) as client:
             assert client.read_until(b"-->", 100) == b"a--b-->"
@@ -271,17 +149,17 @@ def test_bytes_up_to_a_delimiter_are_read_however_they_come_in():
             assert client.at_end()
 
 
-def test_a_delimiter_may_be_a_pattern():
+def test_a_delimiter_may_be_a_pattern(fed):
     with fed(b"one\ntwo\n") as client:
         assert client.read_until(LINE_END, 100) == b"one\n"
 
 
-def test_a_delimiter_of_bytes_is_no_pattern():
+def test_a_delimiter_of_bytes_is_no_pattern(fed):
     with fed(b"axb.*") as client:
         assert client.read_until(b".*", 100) == b"axb.*"
 
 
-def test_a_delimiter_may_be_longer_than_what_comes_at_once():
+def test_a_delimiter_may_be_longer_than_what_comes_at_once(fed):
     boundary = b"--" + b"=" * 60 + b"1\r\n"
     for pieces in every_split(b"text" + boundary + b"rest"):
         with fed(pieces) as client:
@@ -289,13 +167,13 @@ def test_a_delimiter_may_be_longer_than_what_comes_at_once():
             assert client.read() == b"rest"
 
 
-def test_more_than_the_limit_before_a_delimiter_is_refused():
+def test_more_than_the_limit_before_a_delimiter_is_refused(fed):
     for pieces in every_split(b"12345;"):
         with fed(pieces) as client, pytest.raises(errors.LimitExceeded, match="5 sheep, found"):
             client.read_until(b";", 5, "sheep")
 
 
-def test_the_limit_counts_the_delimiter():
+def test_the_limit_counts_the_delimiter(fed):
     for pieces in every_split(b"1234;6;"):
         with fed(pieces) as client:
             assert client.read_until(b";", 5) == b"1234;"
@@ -303,7 +181,7 @@ def test_the_limit_counts_the_delimiter():
 
 
 @given(st.binary(max_size=60), st.binary(min_size=1, max_size=40), st.data())
-def test_any_delimiter_is_found_at_its_first_place_in_any_pieces(before, delimiter, data):
+def test_any_delimiter_is_found_at_its_first_place_in_any_pieces(fed, before, delimiter, data):
     sent = before + delimiter + b"rest"
     cuts = sorted(data.draw(st.sets(st.integers(0, len(sent)))) | {0, len(sent)})
     pieces = [sent[start:end] for start, end in itertools.pairwise(cuts)]
@@ -316,13 +194,13 @@ def test_any_delimiter_is_found_at_its_first_place_in_any_pieces(before, delimit
 # --- by count
 
 
-def test_read_gives_exactly_so_many_bytes():
+def test_read_gives_exactly_so_many_bytes(fed):
     for pieces in every_split(b"123456789"):
         with fed(pieces) as client:
             assert [client.read(4), client.read(0), client.read(5)] == [b"1234", b"", b"56789"]
 
 
-def test_read_without_a_size_gives_all_up_to_the_end():
+def test_read_without_a_size_gives_all_up_to_the_end(fed):
     for pieces in every_split(b"1\n23"):
         with fed(pieces) as client:
             assert client.readline() == b"1"
@@ -330,7 +208,7 @@ def test_read_without_a_size_gives_all_up_to_the_end():
             assert client.read() == b""
 
 
-def test_read_of_more_than_comes_is_an_error_with_what_came():
+def test_read_of_more_than_comes_is_an_error_with_what_came(fed):
     with fed([b"12", b"34"]) as client:
         with pytest.raises(errors.IncompleteRead) as caught:
             client.read(7)
@@ -338,58 +216,7 @@ def test_read_of_more_than_comes_is_an_error_with_what_came():
         assert client.closed
 
 
-def test_read_some_gives_what_is_there():
-    with fed([b"1\n234", b"56"]) as client:
-        assert client.readline() == b"1"
-        assert [client.read_some(2), client.read_some(2), client.read_some()] == [
-            b"23",
-            b"4",
-            b"56",
-        ]
-        assert client.read_some() == b""
-
-
-def test_readinto_fills_a_buffer_with_what_is_there():
-    with fed([b"1\n234", b"56"]) as client:
-        assert client.readline() == b"1"
-        target = bytearray(4)
-        assert (client.readinto(target), target) == (3, b"234\0")
-        assert (client.readinto(target), target) == (2, b"564\0")
-        assert client.readinto(target) == 0
-
-
-def test_readinto_takes_no_more_than_fits():
-    with fed([b"1\n234", b"56"]) as client:
-        assert client.readline() == b"1"
-        target = bytearray(2)
-        assert [(client.readinto(target), bytes(target)) for _ in range(3)] == [
-            (2, b"23"),
-            (1, b"43"),
-            (2, b"56"),
-        ]
-
-
-def test_readinto_takes_buffers_of_other_types():
-    from array import array
-
-    with fed([b"1\n", b"\1\0\2\0"]) as client:
-        assert client.readline() == b"1"
-        target = array("H", [0, 0])
-        assert client.readinto(target) == 4
-        assert target.tobytes() == b"\1\0\2\0"
-
-
-def test_unread_bytes_are_read_next():
-    with fed([b"one\ntwo\n"]) as client:
-        assert client.readline() == b"one"
-        client.unread(b"")
-        assert client.buffered() == 4
-        client.unread(b"zero\n")
-        assert [client.readline(), client.readline()] == [b"zero", b"two"]
-        assert client.buffered() == 0
-
-
-def test_at_end_knows_after_the_next_byte_or_the_end_came():
+def test_at_end_knows_after_the_next_byte_or_the_end_came(fed):
     with fed([b"1"]) as client:
         assert not client.at_end()
         assert client.buffered() == 1
@@ -397,27 +224,10 @@ def test_at_end_knows_after_the_next_byte_or_the_end_came():
         assert client.at_end()
 
 
-@given(st.lists(st.binary(max_size=20)), st.lists(st.integers(0, 30)))
-def test_no_byte_is_lost_or_doubled_whatever_is_read(pieces, sizes):
-    sent = b"".join(pieces)
-    read = b""
-    with fed(pieces) as client:
-        for size in sizes:
-            if size % 3 == 0 and size <= len(sent) - len(read):
-                read += client.read(size)
-            elif size % 3 == 1:
-                read += client.read_some(size)
-            else:
-                taken = client.read_some(5)
-                client.unread(taken[2:])
-                read += taken[:2]
-        assert read + client.read() == sent
-
-
 # --- time
 
 
-def test_a_line_must_come_whole_within_the_timeout():
+def test_a_line_must_come_whole_within_the_timeout(served):
     with (
         served([drip], timeout=0.3) as client,
         pytest.raises(errors.ReadTimedOut, match="timed out"),
@@ -425,31 +235,11 @@ def test_a_line_must_come_whole_within_the_timeout():
         client.readline()
 
 
-def test_a_line_in_tls_must_come_whole_within_the_timeout(certificates):
-    with secured(certificates, [drip]) as client:
+def test_a_line_in_tls_must_come_whole_within_the_timeout(secured):
+    with secured([drip]) as client:
         client.timeout = 0.3
         with pytest.raises(errors.ReadTimedOut):
             client.readline()
-
-
-def test_each_wait_for_bytes_has_the_timeout():
-    with served([drip], timeout=0.5) as client:
-        assert client.read(40) == b"x" * 40
-
-
-def test_without_a_timeout_it_waits(client, peer):
-    client.timeout = None
-    threading.Timer(SOON, peer.sendall, [b"late\r\n"]).start()
-    assert client.readline() == b"late"
-
-
-@pytest.mark.parametrize("seconds", [SOON, 0.000_000_1])
-def test_a_changed_timeout_holds_for_the_next_wait(client, peer, seconds):
-    peer.sendall(b"a")
-    assert client.read(1) == b"a"
-    client.timeout = seconds
-    with pytest.raises(errors.ReadTimedOut):
-        client.read_some()
 
 
 READERS = {
@@ -477,10 +267,10 @@ def test_nothing_is_lost_by_a_timeout(client, peer, read, begun):
 
 
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS)
-def test_nothing_is_lost_by_a_timeout_in_tls(certificates, read):
+def test_nothing_is_lost_by_a_timeout_in_tls(secured, read):
     pause = Pause()
     script = [Send(b"hel"), pause, Send(b"lo\r\n"), end_in_tls]
-    with secured(certificates, script) as client:
+    with secured(script) as client:
         assert not client.at_end()
         client.timeout = SOON
         with pytest.raises(errors.ReadTimedOut):
@@ -490,66 +280,13 @@ def test_nothing_is_lost_by_a_timeout_in_tls(certificates, read):
         assert read(client) == b"hello"
 
 
-def test_readinto_times_out(client, peer):
-    client.timeout = SOON
-    target = bytearray(4)
-    with pytest.raises(errors.ReadTimedOut):
-        client.readinto(target)
-    peer.sendall(b"1234")
-    assert (client.readinto(target), target) == (4, b"1234")
-
-
-@pytest.mark.parametrize("known", [b"", b"be"])
-def test_a_time_to_be_done_can_be_given(known):
-    stream = ScriptedStream([known, b"begun\n"[len(known) :]])
-    with SimpleClient.over(stream, timeout=PATIENCE) as client:
-        if known:
-            assert not client.at_end()
-        assert client.read_until(b"\n", 100, expires=monotonic() + 1) == b"begun\n"
-        assert 0 < stream.timeouts[-1] <= 1
-
-
-@pytest.mark.parametrize("known", [b"", b"begun"])
-def test_no_wait_begins_after_the_time_to_be_done(known):
-    with fed([known, b" not ended"], "timeout") as client:
-        if known:
-            assert not client.at_end()
-        with pytest.raises(errors.ReadTimedOut):
-            client.read_until(b"\n", 100, expires=monotonic() - 1)
-        assert client.buffered() == len(known)
-        assert client.read(len(known) + 10) == known + b" not ended"
-
-
-def test_the_waits_after_a_time_to_be_done_are_the_usual_ones():
-    stream = ScriptedStream([b"1\n", b"2\n"])
-    with SimpleClient.over(stream, timeout=PATIENCE) as client:
-        client.read_until(b"\n", 100, expires=monotonic() + 1)
-        assert client.readline() == b"2"
-        assert stream.timeouts[-1] == PATIENCE
-
-
-def test_what_is_buffered_can_be_read_when_no_time_is_left():
+def test_what_is_buffered_can_be_read_when_no_time_is_left(fed):
     with fed([b"1\n2\n"], "timeout") as client:
         client.at_end()
         assert client.read_until(b"\n", 100, expires=monotonic() - 1) == b"1\n"
 
 
-def test_the_deadline_ends_reading_though_bytes_keep_coming():
-    clock = Clock()
-    with fed(iter(lambda: b"x", None)) as client:
-        client.deadline = Deadline(5, clock)
-        assert client.read(10) == b"x" * 10
-        clock.now += 6
-        for read in (client.readline, client.read, client.read_some):
-            with pytest.raises(errors.TotalTimedOut, match="timed out"):
-                read()
-        with pytest.raises(errors.TotalTimedOut):
-            client.write(b"x")
-        client.deadline = None
-        assert client.read(10) == b"x" * 10
-
-
-def test_the_deadline_ends_a_line_though_its_bytes_keep_coming():
+def test_the_deadline_ends_a_line_though_its_bytes_keep_coming(fed):
     clock = Clock()
 
     def pieces():
@@ -562,159 +299,6 @@ def test_the_deadline_ends_a_line_though_its_bytes_keep_coming():
         with pytest.raises(errors.TotalTimedOut):
             client.readline()
         assert client.buffered() == 5
-
-
-def test_the_deadline_shortens_a_wait(client):
-    client.deadline = Deadline(SOON)
-    with pytest.raises(errors.TotalTimedOut):
-        client.readline()
-    client.deadline = Deadline(SOON)
-    with pytest.raises(errors.TotalTimedOut):
-        client.read_some()
-
-
-def test_the_timeout_may_end_before_the_deadline(client):
-    client.deadline = Deadline(PATIENCE)
-    client.timeout = SOON
-    with pytest.raises(errors.ReadTimedOut):
-        client.readline()
-
-
-def test_a_deadline_without_end_changes_nothing(client, peer):
-    client.deadline = Deadline(None)
-    peer.sendall(b"1\n")
-    assert client.readline() == b"1"
-
-
-def test_the_deadline_is_shared_by_many_reads():
-    with served([drip]) as client:
-        client.deadline = Deadline(0.3)
-        with pytest.raises(errors.TotalTimedOut):
-            while client.read_some():
-                pass
-
-
-# --- whether there is something to read
-
-
-@pytest.fixture(params=["poll", "select"])
-def system(request, monkeypatch):
-    """A system with poll, and one without."""
-    if request.param == "select":
-        monkeypatch.delattr(select, "poll", raising=False)
-
-
-@pytest.mark.usefixtures("system")
-def test_has_input_tells_of_bytes(client, peer):
-    assert not client.has_input()
-    peer.sendall(b"12")
-    assert client.has_input()
-    assert client.has_input()
-    assert client.read(1) == b"1"
-    assert client.has_input()
-    assert client.read(1) == b"2"
-    assert not client.has_input()
-
-
-@pytest.mark.usefixtures("system")
-def test_has_input_tells_of_bytes_that_are_buffered(client, peer):
-    peer.sendall(b"1\n2\n")
-    assert client.readline() == b"1"
-    assert client.buffered() == 2
-    assert client.has_input()
-
-
-@pytest.mark.usefixtures("system")
-def test_has_input_tells_of_the_end(client, peer):
-    peer.close()
-    assert client.has_input()
-    assert client.at_end()
-
-
-@pytest.mark.usefixtures("system")
-def test_has_input_tells_of_a_reset():
-    with served([ExpectBytes(1), Reset()]) as client:
-        client.write(b"1")
-        assert client.wait_for_input(PATIENCE)
-        with pytest.raises(errors.ConnectionBroken):
-            client.read_some()
-
-
-@pytest.mark.usefixtures("system")
-def test_wait_for_input_waits(client, peer):
-    assert not client.wait_for_input(0)
-    assert not client.wait_for_input(SOON)
-    threading.Timer(SOON, peer.sendall, [b"1"]).start()
-    assert client.wait_for_input(PATIENCE)
-    assert client.read(1) == b"1"
-
-
-def test_has_input_does_not_mind_that_the_deadline_has_passed(client, peer):
-    client.deadline = Deadline(5, clock := Clock())
-    clock.now += 6
-    assert not client.has_input()
-    peer.sendall(b"1")
-    assert client.has_input()
-
-
-def test_a_stream_without_descriptor_is_not_waited_for():
-    with fed(b"1") as client:
-        began = monotonic()
-        assert not client.wait_for_input(PATIENCE)
-        assert monotonic() - began < PATIENCE
-
-
-def ready_to_read(client):
-    """Waits until bytes have arrived, of whatever kind."""
-    return bool(select.select([client], [], [], PATIENCE)[0])
-
-
-def test_session_tickets_are_no_input(certificates):
-    with secured(certificates, [Drain()]) as client:
-        assert ready_to_read(client)
-        assert not client.has_input()
-        assert not client.has_input()
-        assert client.buffered() == 0
-
-
-def test_has_input_tells_of_bytes_in_tls(certificates):
-    with secured(certificates, [Send(b"12345"), Drain()]) as client:
-        assert client.wait_for_input(PATIENCE)
-        assert client.buffered() == 5
-        assert client.has_input()
-        assert client.read(5) == b"12345"
-        assert not client.has_input()
-
-
-def test_has_input_tells_of_bytes_that_tls_has_deciphered_already(certificates):
-    with secured(certificates, [Send(b"12345"), Drain()]) as client:
-        target = bytearray(1)
-        assert client.readinto(target) == 1
-        assert client.buffered() == 0
-        assert client.has_input()
-        assert client.read(4) == b"2345"
-
-
-def test_a_wait_after_has_input_is_bounded_as_before(certificates):
-    with secured(certificates, [Drain()]) as client:
-        client.timeout = SOON
-        assert ready_to_read(client)
-        assert not client.has_input()
-        with pytest.raises(errors.ReadTimedOut):
-            client.read_some()
-
-
-def test_has_input_tells_of_the_end_in_tls(certificates):
-    with secured(certificates, [end_in_tls]) as client:
-        assert client.wait_for_input(PATIENCE)
-        assert client.at_end()
-
-
-def test_has_input_tells_of_an_end_that_tls_did_not_announce(certificates):
-    with secured(certificates, [Close()]) as client:
-        assert client.wait_for_input(PATIENCE)
-        with pytest.raises(errors.ConnectionBroken):
-            client.read_some()
 
 
 # --- writing
@@ -735,287 +319,30 @@ def test_a_line_with_a_line_end_in_it_is_not_sent(client, peer, line):
     assert peer.recv(100) == b"next\r\n"
 
 
-@pytest.mark.parametrize("data", [b"bytes", bytearray(b"bytes"), memoryview(b"bytes")])
-def test_all_bytes_are_sent(client, peer, data):
-    client.write(data)
-    assert peer.recv(100) == b"bytes"
-
-
-def test_more_than_the_buffers_hold_is_sent():
-    with served([ExpectBytes(len(MUCH)), Send(b"all of it\n")]) as client:
-        client.write(MUCH)
-        assert client.readline() == b"all of it"
-
-
-def test_a_peer_that_takes_nothing_is_an_error_in_time(client):
-    client.timeout = SOON
-    with pytest.raises(errors.WriteTimedOut, match="timed out"):
-        client.write(MUCH)
-
-
-def test_a_server_in_tls_that_takes_nothing_is_an_error_in_time(certificates):
-    with secured(certificates, [Pause()]) as client:
-        client.timeout = 0.3
-        with pytest.raises(errors.WriteTimedOut):
-            client.write(MUCH)
-
-
-def test_the_deadline_bounds_writing(client):
-    client.deadline = Deadline(SOON)
-    with pytest.raises(errors.TotalTimedOut):
-        client.write(MUCH)
-
-
-def test_writing_to_who_has_gone_is_an_error(client, peer):
-    peer.close()
-    with pytest.raises(errors.ConnectionBroken, match="the connection broke") as caught:
-        client.write(b"1")
-    assert caught.value.reason.errno == errno.EPIPE
-    assert client.closed
-
-
-# --- writing unless something comes in
-
-
-@pytest.mark.usefixtures("system")
-def test_all_is_sent_when_nothing_comes_in():
-    with served([ExpectBytes(len(MUCH)), Send(b"all of it\n")]) as client:
-        assert client.write_unless_input(MUCH)
-        assert client.readline() == b"all of it"
-
-
-@pytest.mark.usefixtures("system")
-def test_sending_stops_when_something_comes_in():
-    with served([ExpectBytes(100_000), Send(b"stop\n"), Drain()]) as client:
-        assert not client.write_unless_input(memoryview(bytes(1 << 30)))
-        assert client.readline() == b"stop"
-
-
-def test_nothing_is_sent_when_something_is_buffered(client, peer):
-    peer.sendall(b"1\n2\n")
-    assert client.readline() == b"1"
-    assert not client.write_unless_input(memoryview(b"x"))
-    peer.settimeout(0)
-    with pytest.raises(BlockingIOError):
-        peer.recv(1)
-
-
-@pytest.mark.usefixtures("system")
-def test_sending_stops_when_the_peer_has_gone(client, peer):
-    peer.close()
-    assert not client.write_unless_input(memoryview(b"x"))
-    assert client.at_end()
-
-
-def test_sending_stops_when_it_breaks(ends):
-    ours, theirs = ends
-    with SimpleClient.over(ours, timeout=PATIENCE) as client:
-        ours.shutdown(socket.SHUT_WR)
-        assert not client.write_unless_input(memoryview(b"x"))
-        theirs.sendall(b"the reason\n")
-        assert client.readline() == b"the reason"
-
-
-@pytest.mark.usefixtures("system")
-def test_sending_to_who_takes_nothing_is_an_error_in_time(client):
-    client.timeout = SOON
-    with pytest.raises(errors.WriteTimedOut):
-        client.write_unless_input(MUCH)
-    client.timeout = PATIENCE
-    client.deadline = Deadline(SOON)
-    with pytest.raises(errors.TotalTimedOut):
-        client.write_unless_input(MUCH)
-
-
-@pytest.mark.usefixtures("system")
-def test_without_a_timeout_sending_waits(client, peer):
-    def take():
-        left = len(MUCH)
-        while left:
-            left -= len(peer.recv(1 << 20))
-
-    client.timeout = None
-    reader = threading.Timer(SOON, take)
-    reader.start()
-    assert client.write_unless_input(MUCH)
-    reader.join(PATIENCE)
-    assert not reader.is_alive()
-
-
-@pytest.mark.usefixtures("system")
-@pytest.mark.parametrize("is_buffered", [True, False])
-def test_sending_goes_on_if_what_came_in_allows_it(client, peer, is_buffered):
-    heard = []
-
-    def goes_on():
-        heard.append(client.readline())
-        return heard[-1] == b"go on"
-
-    if is_buffered:
-        peer.sendall(b"hello\ngo on\ngo on\n")
-        assert client.readline() == b"hello"
-    else:
-        peer.sendall(b"go on\ngo on\n")
-    assert client.write_unless_input(memoryview(b"12"), goes_on)
-    assert (heard, peer.recv(10)) == ([b"go on"] * 2, b"12")
-    peer.sendall(b"go on\nstop\nand more\n")
-    assert not client.write_unless_input(memoryview(b"34"), goes_on)
-    assert heard[2:] == [b"go on", b"stop"]
-    assert client.readline() == b"and more"
-
-
-def test_all_is_sent_in_tls_though_session_tickets_come_in(certificates):
-    script = [Pause(), ExpectBytes(len(MUCH)), Send(b"ok\n")]
-    with secured(certificates, script) as client:
-        assert ready_to_read(client)
-        threading.Timer(SOON, script[0].resume.set).start()
-        assert client.write_unless_input(MUCH)
-        assert client.readline() == b"ok"
-
-
-def test_sending_in_tls_stops_when_something_comes_in(certificates):
-    with secured(certificates, [ExpectBytes(100_000), Send(b"stop\n"), Drain()]) as client:
-        assert not client.write_unless_input(memoryview(bytes(1 << 28)))
-        assert client.readline() == b"stop"
-
-
-def test_sending_over_a_stream_without_descriptor_sends_all():
-    stream = ScriptedStream([b"later"])
-    with SimpleClient.over(stream) as client:
-        assert client.write_unless_input(memoryview(b"12345"))
-        assert stream.sent == b"12345"
-
-
 # --- TLS
 
 
-def test_lines_go_both_ways_after_starttls(certificates):
-    context = certificates.good.server_context()
-    script = [
-        Send(b"220 ready\r\n"),
-        ExpectUntil(b"STARTTLS\r\n"),
-        Send(b"220 go ahead\r\n"),
-        StartTLS(context),
-        ExpectUntil(b"HELLO\r\n"),
-        Send(b"250 hello\r\n"),
-        end_in_tls,
-    ]
-    with served(script) as client:
-        assert client.readline() == b"220 ready"
-        client.writeline("STARTTLS")
-        assert client.readline() == b"220 go ahead"
-        client.starttls("localhost", trusting(certificates))
-        client.writeline("HELLO")
-        assert list(client) == [b"250 hello"]
-
-
-def test_bytes_that_came_before_tls_are_refused(certificates):
-    with served([Send(b"220 go ahead\r\n250 evil\r\n"), Drain()]) as client:
-        assert client.readline() == b"220 go ahead"
-        with pytest.raises(errors.TLSFailed, match="10 bytes came in the clear"):
-            client.starttls("localhost", trusting(certificates))
-        assert client.closed
-
-
-def test_the_certificate_must_be_for_the_name(certificates):
-    with served([StartTLS(certificates.wrong_name.server_context())]) as client:
-        with pytest.raises(errors.TLSFailed, match=r"is for elsewhere\.example"):
-            client.starttls("localhost", trusting(certificates))
-        assert client.closed
-
-
-def test_without_settings_the_usual_authorities_are_trusted(certificates):
-    with (
-        served([StartTLS(certificates.good.server_context())]) as client,
-        pytest.raises(errors.TLSFailed, match="unknown issuer"),
-    ):
-        client.starttls("localhost")
-
-
-@pytest.mark.parametrize("total", [None, PATIENCE])
-def test_the_handshake_ends_within_the_timeout(total):
-    with served([Drain()], timeout=SOON) as client:
-        client.deadline = total and Deadline(total)
-        with pytest.raises(errors.ConnectTimedOut):
-            client.starttls("localhost")
-        assert client.closed
-
-
-def test_an_end_in_tls_is_an_end(certificates):
-    with secured(certificates, [Send(b"12"), end_in_tls]) as client:
+def test_an_end_in_tls_is_an_end(secured):
+    with secured([Send(b"12"), end_in_tls]) as client:
         assert client.read() == b"12"
 
 
 @pytest.mark.parametrize("read", [SimpleClient.read, SimpleClient.readline, list])
-def test_an_end_that_tls_did_not_announce_is_an_error(certificates, read):
-    with secured(certificates, [Send(b"12"), Close()]) as client:
+def test_an_end_that_tls_did_not_announce_is_an_error(secured, read):
+    with secured([Send(b"12"), Close()]) as client:
         with pytest.raises((errors.ConnectionBroken, errors.IncompleteRead)):
             read(client)
-        assert client.closed
-
-
-# --- what breaks
-
-
-def test_a_reset_is_an_error():
-    with served([ExpectBytes(1), Reset()]) as client:
-        client.write(b"1")
-        with pytest.raises(errors.ConnectionBroken) as caught:
-            client.read_some()
-        assert isinstance(caught.value.reason, ConnectionResetError)
-        assert client.closed
-
-
-@pytest.mark.parametrize(
-    "read",
-    [
-        lambda client: client.readinto(bytearray(1)),
-        SimpleClient.read,
-        SimpleClient.at_end,
-    ],
-)
-def test_a_broken_connection_is_closed_whoever_notices(read):
-    with fed([], "reset") as client:
-        with pytest.raises(errors.ConnectionBroken, match="Connection reset by peer"):
-            read(client)
-        assert client.closed
-
-
-def test_a_connection_that_the_system_gave_up_is_broken_not_slow():
-    class GivenUp(ScriptedStream):
-        def recv(self, size, flags=0):
-            raise OSError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
-
-    with SimpleClient.over(GivenUp([])) as client:
-        with pytest.raises(errors.ConnectionBroken, match=os.strerror(errno.ETIMEDOUT)):
-            client.read_some()
         assert client.closed
 
 
 # --- closing
 
 
-def test_closing_twice_is_closing_once(client, peer):
-    client.close()
-    client.close()
-    assert client.closed
-    assert peer.recv(1) == b""
-
-
 USES = {
     "read": SimpleClient.read,
-    "read_some": SimpleClient.read_some,
     "readline": SimpleClient.readline,
     "read_until": lambda client: client.read_until(b"\n", 100),
-    "readinto": lambda client: client.readinto(bytearray(1)),
-    "has_input": SimpleClient.has_input,
-    "wait_for_input": lambda client: client.wait_for_input(0),
-    "write": lambda client: client.write(b"1"),
     "writeline": lambda client: client.writeline("1"),
-    "write_unless_input": lambda client: client.write_unless_input(memoryview(b"1")),
-    "starttls": lambda client: client.starttls("localhost"),
-    "fileno": SimpleClient.fileno,
-    "detach": SimpleClient.detach,
 }
 
 
@@ -1037,27 +364,3 @@ def test_a_closed_client_has_no_more_lines(client, peer):
             client.close()
     assert line == b"2"
     assert client.at_end()
-
-
-def test_the_descriptor_is_that_of_the_stream(client, ends):
-    assert client.fileno() == ends[0].fileno()
-
-
-def test_a_detached_stream_is_open_and_waits_for_ever(client, ends):
-    ours, theirs = ends
-    client.timeout = SOON
-    with pytest.raises(errors.ReadTimedOut):
-        client.read(1)
-    assert client.detach() is ours
-    assert client.closed
-    assert ours.gettimeout() is None
-    assert not any(ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16))
-    theirs.sendall(b"1")
-    assert ours.recv(1) == b"1"
-
-
-@pytest.mark.parametrize("use", [SimpleClient.fileno, SimpleClient.detach])
-def test_handing_out_the_stream_does_not_mind_that_the_deadline_has_passed(client, use):
-    client.deadline = Deadline(5, clock := Clock())
-    clock.now += 6
-    assert use(client)

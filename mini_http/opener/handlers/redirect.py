@@ -35,13 +35,16 @@ SECRETS = frozenset({"authorization", "cookie", "proxy-authorization"})
 """Fields, in lower case, that never go to another origin."""
 BODY_FIELDS = frozenset({"content-length", "expect", "trailer", "transfer-encoding"})
 """Fields that make no sense without a body, as do all of Content-*."""
+MOST_REDIRECTS = 100
+"""What no policy goes beyond: a request that follows is opened while the one before still is, which
+takes four frames of Python's stack each time, of a thousand."""
 
 
 class RedirectPolicy(Value):
     """Which redirects are followed, and with what."""
 
     most: int = DEFAULT_LIMITS.redirects
-    """How many one request may be followed through."""
+    """How many one request may be followed through; MOST_REDIRECTS, if it is more than that."""
     allow_downgrade: bool = False
     """Whether https may redirect to http."""
     secrets: frozenset[str] = frozenset()
@@ -50,6 +53,7 @@ class RedirectPolicy(Value):
     def __post_init__(self) -> None:
         if self.most < 0:
             raise ValueError(f"RedirectPolicy(most=) must not be negative, got {self.most!r}")
+        object.__setattr__(self, "most", min(self.most, MOST_REDIRECTS))
         lowered = frozenset([name.lower() for name in self.secrets])
         object.__setattr__(self, "secrets", lowered)
 

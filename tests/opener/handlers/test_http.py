@@ -107,6 +107,13 @@ def test_the_reply_has_the_names_of_urllib(opener):
         assert reply.read() == b"hello"
 
 
+def test_the_reply_holds_those_that_redirected_to_it(opener, echo_server):
+    request = Request(echo_server.url)
+    request.history = ("a reply",)
+    with opener.open(request) as reply:
+        assert reply.history == ("a reply",)
+
+
 def test_a_reply_read_to_its_end_leaves_the_connection_to_the_next_request(opener, echo_server):
     seen = [account(opener.open(echo_server.url)) for _ in range(3)]
     assert [one["connection"] for one in seen] == [0, 0, 0]
@@ -447,7 +454,7 @@ def test_a_body_that_does_not_come_has_timed_out_too(opener):
     begun = HELLO.replace(b": 5", b": 9")
     with (
         ScriptedServer([[Expect(), Send(begun), Drain()]]) as server,
-        opener.open(server.url, timeout=SHORT) as reply,
+        opener.open(server.url, timeout=6 * SHORT) as reply,  # its head does come in time
         pytest.raises(errors.ReadTimedOut, match="timed out"),
     ):
         reply.read()
