@@ -14,7 +14,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from mini_http import base
-from mini_http.base.headers import Headers
+from mini_http.base.headers import Headers, masked
 from mini_http.base.heads import ResponseHead
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.value import Value
@@ -99,7 +99,7 @@ def _check_field(name: str, value: str) -> None:
     _check_name(name)
     if not isinstance(value, str):
         raise base.errors.InvalidField(
-            f"Invalid header value for {name}: {value!r} is not a string"
+            f"Invalid header value for {name}: {type(value).__name__} is not a string"
         )
     if FIELD_VALUE.fullmatch(value) is None:
         fault = (
@@ -108,7 +108,9 @@ def _check_field(name: str, value: str) -> None:
             else "has a character beyond ISO 8859-1; encode it as the field's definition says"
             " (often percent-encoded UTF-8)"
         )
-        raise base.errors.InvalidField(f"Invalid header value for {name}: {value!r} {fault}")
+        raise base.errors.InvalidField(
+            f"Invalid header value for {name}: {masked(name, value)!r} {fault}"
+        )
 
 
 # --- reading

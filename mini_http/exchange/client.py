@@ -21,6 +21,7 @@ from os import getpid
 from time import monotonic
 
 from mini_http import base
+from mini_http.base.escapes import masked
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import DEFAULT_SECONDS, Deadline, Timeout
 from mini_http.base.url import URL
@@ -85,7 +86,7 @@ class HTTPClient(SimpleClient):
     ) -> None:
         url = URL.parse(f"{self.scheme}://{address}")
         if url.target != "/" or url.username is not None or url.fragment is not None:
-            raise base.errors.InvalidURL(f"not a host with an optional port: {address!r}")
+            raise base.errors.InvalidURL(f"not a host with an optional port: {masked(address)!r}")
         self.timeouts = Timeout.of(timeout)
         self._begin(self.timeouts.read, limits)
         self.host, self.port, self.authority = url.host, url.port or 0, url.authority

@@ -331,7 +331,9 @@ class HTTPResponse(io.BufferedIOBase):
             self._fail(None)
 
     def __repr__(self) -> str:
-        return f"<HTTPResponse {self.status} {self.reason!r} of {self.url or '?'}>"
+        from mini_http.base.escapes import masked
+
+        return f"<HTTPResponse {self.status} {self.reason!r} of {masked(self.url) or '?'}>"
 
     # --- between the client and the reply
 

@@ -1,33 +1,28 @@
 """URL: what is split, quoted, refused and joined, and how.
 
-tests/data/wpt_urltestdata.json holds the URLs, host names and percent-encodings that browsers are
-tested with: web-platform-tests/wpt url/resources, by way of ada-url/ada tests/wpt at commit
-308110b26b32d12db492d460a41e57932366269d, BSD-3-Clause (web-platform-tests contributors). They
-follow the URL standard of WHATWG; where RFC 3986 or our rules have it otherwise, a table below says
-why.
+The parts before the path are tested in test_authority.py, percent-encoding in test_escapes.py. The
+URLs of support/web_platform.py follow the URL standard of WHATWG; where RFC 3986 or our rules have
+it otherwise, a table below says why.
 """
 
 import copy
-import json
 import pickle
 import re
 import subprocess
 import sys
 from collections import Counter
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.web_platform import URLS, needs_idna
 
-from mini_http.base import authority, errors, url
+from mini_http.base import errors, url
 from mini_http.base.errors import InvalidURL
-from mini_http.base.url import URL, quote_illegal
+from mini_http.base.url import URL
 
 ROOT = Path(__file__).parent.parent.parent
-needs_idna = pytest.mark.skipif(find_spec("idna") is None, reason="the idna package is not there")
-WPT = json.loads((ROOT / "tests" / "data" / "wpt_urltestdata.json").read_text())
 
 
 # --- splitting
@@ -97,35 +92,15 @@ def test_a_url_is_split_into_parts_and_what_follows_from_them(text, expected):
     assert {name: getattr(parsed, name) for name in expected} == expected
 
 
-@pytest.mark.parametrize(
-    ("text", "username", "password", "normalised"),
-    [
-        ("http://u@h/", "u", None, "http://u@h/"),
-        ("http://u:@h/", "u", "", "http://u:@h/"),
-        ("http://:p@h/", "", "p", "http://:p@h/"),
-        ("http://@h/", None, None, "http://h/"),
-        ("http://u:p:q@h/", "u", "p:q", "http://u:p:q@h/"),
-        ("http://u:p@q@h/", "u", "p@q", "http://u:p%40q@h/"),
-        ("http://%75:%C3%A9@h/", "u", "é", "http://%75:%C3%A9@h/"),
-        ("http://ü:ß@h/", "ü", "ß", "http://%C3%BC:%C3%9F@h/"),
-        ('http://u:"100%"@h/', "u", '"100%"', "http://u:%22100%%22@h/"),
-    ],
-)
-def test_user_and_password_are_decoded_and_stand_quoted_in_the_text(
-    text, username, password, normalised
-):
-    parsed = URL.parse(text)
-    assert (parsed.username, parsed.password, parsed.host) == (username, password, "h")
-    assert str(parsed) == normalised
-    assert parsed.authority == "h"
-    assert str(parsed.without_userinfo()) == "http://h/"
-
-
 def test_what_has_neither_userinfo_nor_fragment_is_given_back_as_it_is():
     plain, opaque = URL.parse("http://h/x"), URL.parse("mailto:a@b")
     assert plain.without_userinfo() is plain
     assert plain.without_fragment() is plain
     assert opaque.without_userinfo() is opaque
+
+
+def test_only_user_and_password_go_from_a_url_without_userinfo():
+    assert str(URL.parse("http://u:p@h:81/x?y#z").without_userinfo()) == "http://h:81/x?y#z"
 
 
 def test_only_the_fragment_goes_from_a_url_without_fragment():
@@ -146,134 +121,6 @@ def test_the_absolute_form_for_a_proxy_has_neither_userinfo_nor_fragment_nor_zon
     assert URL.parse(text).absolute == absolute
 
 
-# --- ports
-
-
-@pytest.mark.parametrize(
-    ("text", "port", "authority"),
-    [
-        ("http://h:/", 80, "h"),
-        ("http://h:80/", 80, "h"),
-        ("http://h:00080/", 80, "h"),
-        ("http://h:000000000000000081/", 81, "h:81"),
-        ("http://h:0/", 0, "h:0"),
-        ("https://h:80/", 80, "h:80"),
-        ("https://h:443/", 443, "h"),
-        ("http://h:65535", 65535, "h:65535"),
-        ("http://[::1]:/", 80, "[::1]"),
-        ("http://[::1]:81/", 81, "[::1]:81"),
-        ("foo://h:/", None, "h"),
-    ],
-)
-def test_a_port_is_the_one_given_or_that_of_the_scheme(text, port, authority):
-    parsed = URL.parse(text)
-    assert (parsed.port, parsed.authority, parsed.netloc) == (port, authority, authority)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("http://h:x/", "nonnumeric port: 'x'"),
-        ("http://h:8o/", "nonnumeric port: '8o'"),
-        ("http://h:-1/", "nonnumeric port: '-1'"),
-        ("http://h:+80/", "nonnumeric port: '+80'"),
-        ("http://h:8_0/", "nonnumeric port: '8_0'"),
-        ("http://h:\u0668\u0660/", "nonnumeric port: '\u0668\u0660'"),
-        ("http://h:80:80/", "nonnumeric port: '80:80'"),
-        ("http://2001::1/", "nonnumeric port: ':1'"),
-        ("http://[::1]:x/", "nonnumeric port: 'x'"),
-        ("http://h:65536/", "port is above 65535: '65536'"),
-        ("http://h:099999/", "port is above 65535: '99999'"),
-    ],
-)
-def test_a_bad_port_is_refused(text, message):
-    with pytest.raises(InvalidURL, match=f"^{re.escape(message)}$"):
-        URL.parse(text)
-
-
-def test_a_port_of_a_million_digits_is_refused_by_its_length():  # CVE-2020-10735
-    with pytest.raises(InvalidURL, match=r"^port is above 65535: ") as caught:
-        URL.parse("http://h:" + "9" * 1_000_000)
-    assert len(str(caught.value)) < 120
-
-
-# --- hosts
-
-
-@pytest.mark.parametrize(
-    ("text", "host", "netloc", "authority"),
-    [
-        ("[::1]", "::1", "[::1]", "[::1]"),
-        ("[2001:DB8:0:0:0:0:0:1]:81", "2001:db8::1", "[2001:db8::1]:81", "[2001:db8::1]:81"),
-        ("[1:2:3:4:5:6:7::]", "1:2:3:4:5:6:7:0", "[1:2:3:4:5:6:7:0]", "[1:2:3:4:5:6:7:0]"),
-        ("[::ffff:7F00:1]", "::ffff:127.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:127.0.0.1]"),
-        ("[::ffff:127.0.0.1]", "::ffff:127.0.0.1", "[::ffff:127.0.0.1]", "[::ffff:127.0.0.1]"),
-        ("[fe80::1%25eth0]", "fe80::1%eth0", "[fe80::1%25eth0]", "[fe80::1]"),
-        ("[FE80::1%eth0.100]:81", "fe80::1%eth0.100", "[fe80::1%25eth0.100]:81", "[fe80::1]:81"),
-        ("[fe80::1%251]", "fe80::1%1", "[fe80::1%251]", "[fe80::1]"),
-        ("[fe80::1%1]", "fe80::1%1", "[fe80::1%251]", "[fe80::1]"),
-        ("[fe80::1%25En-0]", "fe80::1%En-0", "[fe80::1%25En-0]", "[fe80::1]"),
-    ],
-)
-def test_an_ipv6_address_is_shortened_and_its_zone_stays_out_of_the_host_field(
-    text, host, netloc, authority
-):
-    parsed = URL.parse(f"http://{text}/")
-    assert (parsed.host, parsed.netloc, parsed.authority) == (host, netloc, authority)
-
-
-def test_the_zone_is_part_of_the_origin():
-    first, second = (URL.parse(f"http://[fe80::1%25{zone}]/") for zone in ("eth0", "eth1"))
-    assert first.authority == second.authority
-    assert first.origin != second.origin
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "[example.com]",  # CVE-2024-11168: what is in brackets must be an address
-        "[v1.a]",  # no IPvFuture
-        "[127.0.0.1]",
-        "[1.2.3.4%25eth0]",
-        "[::1",
-        "::1]",
-        "[[::1]]",
-        "[::1]x",
-        "x[::1]",  # CVE-2025-0938: a name with brackets in it
-        "exa[mple].com",
-        "a]b",
-        "[]",
-        "[:]",
-        "[::1::2]",
-        "[12345::]",
-        "[1:2:3:4:5:6:7:8:9]",
-        "[::256.0.0.1]",
-        "[::1.2.3]",
-        "[::01.2.3.4]",
-        "[::%31]",
-        "[fe80::1%]",
-        "[fe80::1%25]",
-        "[fe80::1%12]",
-        "[fe80::1%25a/b]",
-        "[fe80::1%25a%2Fb]",
-        "[fe80::1%25a b]",
-        "[fe80::1%25é]",
-        "[::\u0661]",
-        "[" + "0" * 100 + "::1]",
-        "[" + ":" * 100_000 + "]",
-    ],
-)
-def test_brackets_stand_around_real_ipv6_addresses_only(host):
-    with pytest.raises(InvalidURL, match=r"host|nonnumeric port"):
-        URL.parse(f"http://{host}/")
-
-
-@pytest.mark.parametrize("text", ["http://[::1]@h/", "http://u:[@h/", "http://u]@h/"])
-def test_brackets_in_userinfo_are_refused(text):  # CVE-2024-11168
-    with pytest.raises(InvalidURL, match=r"^userinfo can't contain '"):
-        URL.parse(text)
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -284,15 +131,8 @@ def test_brackets_in_userinfo_are_refused(text):  # CVE-2024-11168
         "http:",
         "https://?x",
         "ftp:///x",
-        "http://:80/",
-        "http://u@/",
-        "http://u:p@:80/",
-        "http://@/",
-        "foo://:80",
-        "foo://u@",
         "http+unix:///x",
         "http+unix:x",
-        "http+unix://:80/",
         "ws:x",
         "gopher:///",
     ],
@@ -300,148 +140,6 @@ def test_brackets_in_userinfo_are_refused(text):  # CVE-2024-11168
 def test_a_server_s_url_without_host_is_refused(text):
     with pytest.raises(InvalidURL, match=r"^no host given"):
         URL.parse(text)
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "a b",
-        "a%20b",
-        "a%2Fb",
-        "a%2fb",
-        "a%3Fb",
-        "a%23b",
-        "a%40b",
-        "a%3Ab",
-        "a%5Bb",
-        "a%5Cb",
-        "a%25b",
-        "a%0D%0Ab",
-        "a%00",
-        "%7F",
-        "a%0A.example",
-        "a%",
-        "a%4",
-        "a%zz",
-        "a%2541",
-        "a<b",
-        "a>b",
-        'a"b',
-        "a^b",
-        "a`b",
-        "a{b",
-        "a|b",
-        "a}b",
-        "a\\b",
-        "%C3",
-        "%FF%FE",
-        "a%C2%A0b",
-    ],
-)
-def test_a_host_with_a_delimiter_or_control_character_is_refused_encoded_or_not(host):
-    for scheme in ("http", "ftp", "foo"):
-        with pytest.raises(InvalidURL, match=r"^host "):
-            URL.parse(f"{scheme}://{host}/")
-
-
-@pytest.mark.parametrize("number", ["0x7f.1", "2130706433", "127.1", "0177.0.0.1", "1.2.3.4.5"])
-def test_numbers_are_names_and_not_rewritten_as_addresses(number):
-    assert URL.parse(f"http://{number}/").host == number
-
-
-# --- IDNA
-
-
-@pytest.fixture(params=["idna package", "standard library"])
-def either_idna(request, monkeypatch):
-    if request.param == "standard library":
-        monkeypatch.setitem(sys.modules, "idna", None)
-    url._parse_cached.cache_clear()
-    yield
-    url._parse_cached.cache_clear()
-
-
-@pytest.mark.parametrize(
-    ("host", "ascii_host"),
-    [
-        ("bücher.example", "xn--bcher-kva.example"),
-        ("BÜCHER.Example", "xn--bcher-kva.example"),
-        ("b%C3%BCcher.example", "xn--bcher-kva.example"),
-        ("例え\u3002テスト", "xn--r8jz45g.xn--zckzah"),
-        ("\uff45\uff58\uff41\uff4d\uff50\uff4c\uff45\uff0e\uff43\uff4f\uff4d", "example.com"),
-        ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
-    ],
-)
-@pytest.mark.usefixtures("either_idna")
-def test_a_host_that_is_not_ascii_becomes_a_labels(host, ascii_host):
-    parsed = URL.parse(f"http://{host}:81/")
-    assert (parsed.host, parsed.authority) == (ascii_host, f"{ascii_host}:81")
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "a\uff0fb.example",
-        "a\uff1fb",
-        "a\uff03b",
-        "user\uff20h",
-        "h\uff1a80",
-        "a\uff052fb",
-        "a\uff3cb",
-        "\uff3b::1\uff3d",
-        "a\u2048b",
-        "a\u2100b",
-        "a\u3000b",
-        "a\xa0b",
-        "é\u2100",
-        "\xad",
-        "é..b",
-        "é" * 64,
-        "\u2028",
-        "a\x85b",
-        "\ufdfa" * 84,
-    ],
-)
-@pytest.mark.usefixtures("either_idna")
-def test_a_host_that_idna_turns_into_something_else_than_a_name_is_refused(host):
-    with pytest.raises(InvalidURL, match=r"^host "):
-        URL.parse(f"http://{host}/")
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "faß.de",
-        "\u1e9e.de",
-        "βόλος.com",
-        "\u0646\u0627\u0645\u0647\u200c\u0627\u06cc.com",
-        "a\u200d",
-    ],
-)
-def test_names_that_idna_2003_would_change_into_others_need_the_idna_package(host, monkeypatch):
-    monkeypatch.setitem(sys.modules, "idna", None)
-    with pytest.raises(InvalidURL, match=r"needs the idna package"):
-        url._parse(f"http://{host}/")
-
-
-@needs_idna
-def test_the_idna_package_tells_sharp_s_from_ss():
-    assert URL.parse("http://faß.de/").host == "xn--fa-hia.de"
-
-
-@pytest.mark.parametrize(
-    "host", ["a" * 254, "é" * 127, "%C3%A9" * 127, "é" * 1_000_000, "a" * 1_000_000]
-)
-def test_a_host_over_253_bytes_is_refused_before_idna(host, monkeypatch):  # CVE-2022-45061
-    monkeypatch.setattr(authority, "_to_ascii", None)
-    with pytest.raises(InvalidURL, match=r"^host is longer than 253 bytes: ") as caught:
-        url._parse(f"http://{host}/")
-    assert len(str(caught.value)) < 200
-
-
-def test_a_host_of_253_bytes_is_taken():
-    assert URL.parse("http://" + "a" * 253).host == "a" * 253
-    assert URL.parse("http://" + "A" * 253).host == "a" * 253
 
 
 # --- what is refused or quoted elsewhere
@@ -534,88 +232,10 @@ def test_a_text_without_a_scheme_is_of_unknown_url_type(text):
     assert str(caught.value) == f"unknown url type: {text!r}"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http:\\\\h\\x",
-        "http:/\\h",
-        "http:\\/h",
-        "http://h\\x",
-        "http://h\\@evil/",
-        "http://a\\b@h/",
-        "foo://h\\x/",
-        "http://\\h/",
-        "http://h:80\\x",
-        "http+unix://a\\b/",
-    ],
-)
-def test_a_backslash_before_the_path_is_refused(text):
-    with pytest.raises(InvalidURL, match=r"can't contain '\\\\'|no host given"):
-        URL.parse(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http://h /",
-        "http:// h/",
-        "http://h :80/",
-        "http://h: 80/",
-        "http://u @h/",
-        "http://u: p@h/",
-        "http+unix://a b/x",
-        "foo://a b/",
-    ],
-)
-def test_a_space_before_the_path_is_refused(text):
-    with pytest.raises(InvalidURL, match=r"^(host|userinfo) can't contain ' '"):
-        URL.parse(text)
-
-
-@pytest.mark.parametrize(
-    ("text", "quoted"),
-    [
-        ("abc-._~!$&'()*+,;=:@/?019", None),
-        ("a b", "a%20b"),
-        ("ünï/ç?", "%C3%BCn%C3%AF/%C3%A7?"),
-        ("😀", "%F0%9F%98%80"),
-        ("%41%zz%%2", None),
-        ("a%20b c", "a%20b%20c"),
-        ('<>"{}|\\^`[]#', "%3C%3E%22%7B%7D%7C%5C%5E%60%5B%5D%23"),
-        ("\x00\x1f\x7f\r\n", "%00%1F%7F%0D%0A"),
-        ("\x80\xa0\u2028", "%C2%80%C2%A0%E2%80%A8"),
-        ("", None),
-    ],
-)
-def test_what_rfc_3986_does_not_allow_is_quoted_and_percent_signs_are_left(text, quoted):
-    assert quote_illegal(text) == (text if quoted is None else quoted)
-
-
 def test_path_query_and_fragment_are_quoted():
     parsed = URL.parse("http://h/ä b\\c[1]?ä=[1]|\\#ä #")
     assert parsed.target == "/%C3%A4%20b%5Cc%5B1%5D?%C3%A4=%5B1%5D%7C%5C"
     assert parsed.fragment == "%C3%A4%20%23"
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["http://h/\ud800", "http://\udfff/", "http://\ud800@h/", "http+unix://\ud800/", "x:\ud800"],
-)
-def test_lone_surrogates_are_refused(text):
-    with pytest.raises(InvalidURL, match=r"^URL can't contain lone surrogates: ") as caught:
-        URL.parse(text)
-    assert str(caught.value).isascii()
-
-
-@pytest.mark.parametrize("text", ["http://a%0Ab@h/", "ftp://u:p%0D%0ADELE%20x@h/", "http://%00@h/"])
-def test_encoded_control_characters_in_userinfo_are_refused(text):
-    with pytest.raises(InvalidURL, match=r"^(user|password) can't contain control characters"):
-        URL.parse(text)
-
-
-def test_userinfo_that_is_not_utf_8_is_refused():
-    with pytest.raises(InvalidURL, match=r"^password is not UTF-8"):
-        URL.parse("http://u:%FF@h/")
 
 
 @pytest.mark.parametrize(
@@ -644,42 +264,6 @@ def test_a_long_way_up_is_walked_once():
     assert URL.parse("http://h" + "/a" * 100_000 + "/.." * 99_999).normalized().path == "/a/"
 
 
-# --- unix sockets
-
-
-def test_a_unix_socket_s_path_stands_where_the_host_does():
-    parsed = URL.parse("HTTP+unix://u:p@%2FRun%2fmy%20App.sock/Path?x#f")
-    assert (parsed.scheme, parsed.host, parsed.port) == ("http+unix", "/Run/my App.sock", None)
-    assert parsed.authority == "localhost"
-    assert parsed.target == "/Path?x"
-    assert parsed.origin == ("http+unix", "/Run/my App.sock", None)
-    assert str(parsed) == "http+unix://u:p@%2FRun%2Fmy%20App.sock/Path?x#f"
-    assert parsed.username == "u"
-
-
-def test_a_unix_socket_s_path_is_neither_idna_nor_cut_at_253_bytes():
-    long = "/é" * 200
-    parsed = URL.parse(f"http+unix://{long.replace('/', '%2F')}")
-    assert (parsed.host, parsed.path) == (long, "/")
-    assert URL.parse(str(parsed)) == parsed
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http+unix://%2Fa:80/",
-        "http+unix://%2Fa:/",
-        "http+unix://[::1]/",
-        "http+unix://%2Fa%00b/",
-        "http+unix://%2Fa%0Ab/",
-        "http+unix://%FF/",
-    ],
-)
-def test_a_unix_socket_has_no_port_and_no_control_characters_in_its_path(text):
-    with pytest.raises(InvalidURL, match=r"^host "):
-        URL.parse(text)
-
-
 # --- secrets in messages
 
 
@@ -694,34 +278,6 @@ def test_repr_without_a_password_is_the_text():
     assert repr(URL.parse("mailto:a@b")) == "URL('mailto:a@b')"
     assert repr(URL.parse("http://u@h/a:b@c")) == "URL('http://u@h/a:b@c')"
     assert repr(URL.parse("file:///x")) == "URL('file:///x')"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "http://u:secret@h/\n",
-        "\nhttp://u:secret@h/",
-        "http:\\\\u:secret@h\\\n",
-        "//u:secret@h/",
-        "http:u:secret@h",
-        "ht tp://u:secret@h/",
-        "user name:secret@h",
-        "http://u:secret@h:port/",
-        "http://u:secret@[::2::]/",
-        "http://u:sec ret@h/",
-        "http://u:secret@h h/",
-        "http://u:secret@/",
-        "http://u:sec[ret@h/",
-        "http://u:secret%00@h/",
-        "http://u:secret%FF@h/",
-        "1://u:x:secret@@h",
-    ],
-)
-def test_messages_do_not_tell_the_password(text):
-    with pytest.raises(InvalidURL) as caught:
-        URL.parse(text)
-    assert "secret" not in str(caught.value)
-    assert "sec" not in str(caught.value)
 
 
 # --- joining
@@ -857,17 +413,11 @@ def test_dot_segments_go_as_the_steps_of_rfc_3986_remove_them(path):
 @pytest.mark.parametrize(
     ("text", "normalised"),
     [
-        ("http://h/%7ea/%2f%c3%a9", "http://h/~a/%2F%C3%A9"),
         ("http://h/a/%2E%2e/b/./c/..", "http://h/b/"),
-        ("http://h/?%41=%3d%2e#%7E%0a", "http://h/?A=%3D.#~%0A"),
-        ("http://%75%3a:%3a@h/", "http://u%3A:%3A@h/"),
-        ("http://h/100%", "http://h/100%25"),
-        ("http://h/%4%31", "http://h/%2541"),
         ("http://[fe80::1%25eth0]/", "http://[fe80::1%25eth0]/"),
         ("http+unix://%2fa/../b", "http+unix://%2Fa/b"),
         ("data:,a/../b", "data:,a/../b"),
         ("foo:/a/..//b", "foo:/.//b"),
-        ("mailto:%61", "mailto:a"),
     ],
 )
 def test_the_normalised_form_is_that_of_rfc_3986(text, normalised):
@@ -1169,16 +719,16 @@ def parts_as_whatwg_names_them(parsed: URL) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("number", range(len(WPT["cases"])))
+@pytest.mark.parametrize("number", range(len(URLS)))
 def test_a_url_of_the_web_platform_tests_comes_out_as_there_or_differs_for_a_reason(number):
-    outcome, reason = verdict(WPT["cases"][number])
+    outcome, reason = verdict(URLS[number])
     known = {"same": {"href", "failure"}, "refused": REFUSED, "accepted": ACCEPTED}
     assert reason in {**known, "different": DIFFERENT}[outcome]
 
 
 @needs_idna
 def test_so_many_urls_of_the_web_platform_tests_differ_for_each_reason():
-    assert Counter(map(verdict, WPT["cases"])) == {
+    assert Counter(map(verdict, URLS)) == {
         ("same", "href"): 348,
         ("same", "failure"): 219,
         ("refused", "URL can't contain control characters"): 36,
@@ -1197,25 +747,3 @@ def test_so_many_urls_of_the_web_platform_tests_differ_for_each_reason():
         ("different", "colon in userinfo"): 7,
         ("different", "apostrophe"): 1,
     }
-
-
-@needs_idna
-@pytest.mark.parametrize("number", range(len(WPT["toascii"])))
-def test_a_host_of_the_web_platform_tests_gets_the_same_a_labels_or_is_refused(number):
-    case = WPT["toascii"][number]
-    parsed = parse_or_none(f"http://{case['input']}/")
-    assert parsed is None or parsed.host == case["output"]
-
-
-@needs_idna
-def test_all_but_22_of_the_hosts_of_the_web_platform_tests_come_out_as_there():
-    hosts = {case["input"]: case["output"] for case in WPT["toascii"]}
-    refused = [host for host in hosts if parse_or_none(f"http://{host}/") is None]
-    assert (len(hosts), len(refused)) == (87, 41)
-    assert len([host for host in refused if hosts[host] is not None]) == 22
-
-
-@pytest.mark.parametrize("case", WPT["percent_encoding"], ids=lambda case: ascii(case["input"]))
-def test_text_of_the_web_platform_tests_is_quoted_as_utf_8_there(case):
-    stricter = case["output"]["utf-8"].replace("\\", "%5C").replace("|", "%7C")
-    assert quote_illegal(case["input"]) == stricter

@@ -655,6 +655,15 @@ def test_a_detached_stream_is_open_and_waits_for_ever(client, ends):
     assert ours.recv(1) == b"1"
 
 
+def test_a_stream_is_not_handed_over_while_bytes_of_it_are_unread(client, peer):
+    peer.sendall(b"1\n23")
+    assert client.readline() == b"1"
+    with pytest.raises(errors.StateError, match="2 bytes have come and must be read first"):
+        client.detach()
+    assert client.read(2) == b"23"
+    assert client.detach()
+
+
 @pytest.mark.parametrize("use", [SimpleClient.fileno, SimpleClient.detach])
 def test_handing_out_the_stream_does_not_mind_that_the_deadline_has_passed(client, use):
     client.deadline = Deadline(5, clock := Clock())

@@ -86,7 +86,7 @@ def test_no_body_is_said_to_be_none_just_where_one_has_a_meaning(row):
         ((("Content-Length", "6"),), b"hello", "Content-Length is 6, but the body has 5 bytes"),
         ((LENGTH_5,), None, "Content-Length is 5, but the body has 0 bytes"),
         ((("Content-Length", "+5"),), b"hello", r"no number of 1 to 19 digits: '\+5'"),
-        ((LENGTH_5, ("content-length", "6")), b"hello", "Content-Length fields differ: 5, 6"),
+        ((LENGTH_5, ("content-length", "6")), b"hello", "Content-Length fields differ: '5, 6'"),
         ((("Content-Length", ""),), b"", "no number of 1 to 19 digits: ''"),
     ],
 )

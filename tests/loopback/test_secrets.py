@@ -50,11 +50,6 @@ HIDDEN = "hunter2"
 """What no message and no other origin may show."""
 
 
-def known_fault(where):
-    """Marks what is not yet so. It fails as soon as it is: then the mark has to go."""
-    return pytest.mark.xfail(strict=True, reason=f"the text is made in {where}")
-
-
 @pytest.fixture
 def pool():
     with Pool() as made:
@@ -298,10 +293,7 @@ NUMBERS = {
 
 @pytest.mark.parametrize(
     "reply",
-    [
-        pytest.param(reply, marks=known_fault("codec/framing") if name == "Content-Length" else ())
-        for name, reply in NUMBERS.items()
-    ],
+    NUMBERS.values(),
     ids=NUMBERS,
 )
 def test_digits_without_end_are_an_error_of_ours_with_a_short_text(opener, reply):
@@ -401,7 +393,6 @@ def test_a_secret_is_masked_where_its_holder_is_shown(name):
     assert HIDDEN not in repr(shown()[name])
 
 
-@known_fault("exchange/response")
 def test_a_reply_shows_no_password_of_its_url(opener):
     with (
         ScriptedServer([HELLO]) as server,
@@ -418,8 +409,6 @@ NOT_SENT = {
     "an unknown scheme": lambda: build_opener().open(f"foo://user:{HIDDEN}@host/"),
     "nobody there": lambda: build_opener().open(f"http://user:{HIDDEN}@127.0.0.1:1/"),
     "a wrong key": lambda: context_for(TLSSettings(cert_file="missing", key_password=HIDDEN)),
-}
-SHOWN_YET = {
     "a wrong address": lambda: HTTPClient(f"user:{HIDDEN}@host"),
     "no cookie": lambda: write_request_head("GET", "/", [("Cookie", f"{HIDDEN}\n")]),
     "no authorization": lambda: write_request_head(
@@ -430,11 +419,8 @@ SHOWN_YET = {
 
 @pytest.mark.parametrize(
     "fail",
-    [
-        *NOT_SENT.values(),
-        *[pytest.param(fail, marks=known_fault("exchange, codec")) for fail in SHOWN_YET.values()],
-    ],
-    ids=[*NOT_SENT, *SHOWN_YET],
+    NOT_SENT.values(),
+    ids=NOT_SENT,
 )
 def test_an_error_says_no_secret(fail):
     with pytest.raises(errors.URLError) as caught:
