@@ -103,7 +103,7 @@ def content_length(value: str) -> int:
         numbers = {number.strip(" \t") for number in value.split(",")}
         number = numbers.pop()
         if numbers:
-            raise base.errors.BadFraming(f"Content-Length fields differ: {value:.80}")
+            raise base.errors.BadFraming(f"Content-Length fields differ: {value!r:.80}")
     if CONTENT_LENGTH.fullmatch(number) is None:
         raise base.errors.BadFraming(
             f"Content-Length is no number of 1 to 19 digits: {number!r:.80}"
