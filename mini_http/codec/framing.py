@@ -62,7 +62,6 @@ class CloseReason(Enum):
     BROKEN = "the connection broke"
     TIMED_OUT = "a wait took too long"
     INTERRUPTED = "the exchange was interrupted"
-    CALLER_CLOSED = "the caller closed it"
     IDLE_TOO_LONG = "it was idle for too long"
     TOO_OLD = "it reached the greatest age for a connection"
     POOL_FULL = "the pool keeps no more idle connections"

@@ -106,7 +106,7 @@ class Pool:
             client = self.acquire(route, timeout, deadline)
             reused = client.exchanges > 0
             try:
-                return client.exchange(method, target, fields, body)
+                response = client.exchange(method, target, fields, body)
             except (base.errors.RemoteDisconnected, base.errors.ConnectionBroken):
                 may_resend = reused and not client.reply_begun and command(method).idempotent
                 if not (may_resend and body.is_replayable):
@@ -116,6 +116,10 @@ class Pool:
                 if client.state is State.IDLE:  # the request was refused, and nothing sent
                     self.release(client)
                 raise
+            else:
+                if client.close_reason is CloseReason.SWITCHED:
+                    client.close()  # who is to speak another protocol needs an own HTTPClient
+                return response
 
     # --- connections
 

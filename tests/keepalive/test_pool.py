@@ -855,3 +855,14 @@ def test_a_forked_child_uses_no_connection_of_its_parent():
             server.close()
         told.close()
         process.close()
+
+
+def test_a_connection_that_switched_protocols_is_closed(pool):
+    switched = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: chat\r\nConnection: upgrade\r\n\r\n"
+    with ScriptedServer([switched]) as server:
+        route = Route("http", "127.0.0.1", server.port)
+        fields = [("Host", server.authority), ("Connection", "upgrade"), ("Upgrade", "chat")]
+        response = pool.send(route, "GET", "/", fields)
+    assert response.status == 101
+    assert response.close_reason is CloseReason.SWITCHED
+    assert pool.idle_count() == 0

@@ -178,7 +178,8 @@ REPLIES = [
     Reply("two lengths that agree", FIVE + b"content-length: 5\r\n" + HELLO, Body(b"hello")),
     Reply("two lengths that differ", FIVE + b"Content-Length: 6\r\n" + HELLO,
           Fault(BadFraming, "Content-Length fields differ: '5, 6'")),
-    Reply("length 5, 6", length(b"5, 6"), Fault(BadFraming, "Content-Length fields differ: '5, 6'")),
+    Reply("length 5, 6", length(b"5, 6"),
+          Fault(BadFraming, "Content-Length fields differ: '5, 6'")),
     Reply("length x, x", length(b"x, x"), Fault(BadFraming, NO_NUMBER + "'x'")),
     # --- Transfer-Encoding
     Reply("both framings", FIVE + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS,
