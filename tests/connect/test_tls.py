@@ -146,13 +146,15 @@ def test_the_server_sees_the_protocols_offered(certificates, settings, seen):
     chosen = []
     context = certificates.good.server_context()
     context.set_alpn_protocols(["gopher", "http/1.1"])
-    server = ScriptedServer(
-        handler=lambda connection: chosen.append(connection.sock.selected_alpn_protocol()),
-        tls=context,
-    )
-    with server:
+
+    def tell(connection):
+        chosen.append(connection.sock.selected_alpn_protocol())
+        connection.send(b"!")
+
+    with ScriptedServer(handler=tell, tls=context) as server:
         settings = TLSSettings(ca_file=certificates.ca_file, **settings)
-        shake_hands(server, settings).close()
+        with shake_hands(server, settings) as sock:
+            assert sock.recv(1) == b"!"  # so that the server was not stopped before it had looked
     assert chosen == [seen]
 
 
