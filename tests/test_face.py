@@ -1,5 +1,6 @@
 """The package's face: every name, where it comes from, and what importing costs."""
 
+import ast
 import subprocess
 import sys
 from importlib import import_module
@@ -39,6 +40,20 @@ def test_a_name_stands_where_it_is_made(name):
     made_in = value.__module__
     is_urllibs = name in ("HTTPError", "URLError")
     assert made_in == ("urllib.error" if is_urllibs else f"mini_http.{_HOME_OF[name]}")
+
+
+def test_type_checkers_see_every_name_in_its_home():
+    source = (ROOT / "mini_http" / "__init__.py").read_text()
+    seen = {
+        (node.module.removeprefix("mini_http."), alias.name)
+        for block in ast.walk(ast.parse(source))
+        if isinstance(block, ast.If)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name == alias.asname
+    }
+    assert seen == {(_HOME_OF[name], name) for name in NAMES}
 
 
 def test_no_name_has_two_homes():

@@ -1,8 +1,8 @@
 """The values that every floor speaks in.
 
 The exception tree stands in `base.errors`. Its classes descend from those of `urllib.error` and
-`http.client`, whose import costs three times as much as all of mini_http; so the module loads at
-the first error raised or caught. Other modules therefore write `import mini_http.base as base` and
+`http.client`, whose import takes longer than that of all of mini_http; so the module loads at
+the first error raised or caught. Other modules therefore write `from mini_http import base` and
 `raise base.errors.ReadTimedOut(...)`.
 """
 

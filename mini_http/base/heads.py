@@ -1,4 +1,4 @@
-"""The heads of messages, as frozen values: what a request or a reply says before its body."""
+"""The head of a reply, as a frozen value: what it says before its body."""
 
 from __future__ import annotations
 
@@ -6,17 +6,9 @@ from mini_http.base.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from mini_http.base.headers import Headers
-
-
-class RequestHead(Value):
-    """What a request says first (RFC 9112 section 3). `fields` are sent in this order and case."""
-
-    method: str
-    target: str
-    fields: Sequence[tuple[str, str]] = ()
 
 
 class ResponseHead(Value):

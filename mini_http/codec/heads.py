@@ -2,8 +2,7 @@
 
 Both directions work on the whole head at once, with one anchored scan. Where the scan does not
 accept every byte, a line-by-line twin finds the fault and names it; the twin is the specification,
-and a test compares the two on random heads. Measured on 13 fields: 4.9 us for the scan, 17.7 for
-the lines.
+and a test compares the two on random heads. The scan takes a quarter of the time.
 
 Nothing here waits. Faults of a reply raise BadStatusLine, BadField or LimitExceeded; a request that
 may not be sent raises InvalidField.

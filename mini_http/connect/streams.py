@@ -52,10 +52,10 @@ def set_wait(stream: Stream, seconds: float | None) -> None:
     """Bounds each wait on `stream` to `seconds`; None for no bound.
 
     A plain socket stays blocking and the kernel keeps the time (SO_RCVTIMEO, SO_SNDTIMEO):
-    `settimeout` would put a poll before every receive and send, 0.9 us each of the 14 that a
-    kept-alive GET takes. The price: Python begins the wait anew after a signal, so signals that
-    keep coming faster than that prolong it. ssl polls for itself and needs `settimeout`; so do the
-    sockets that gevent puts in place of Python's, in a module of their own.
+    `settimeout` would put a poll before every receive and send, 0.9 us each. The price: Python
+    begins the wait anew after a signal, so signals that keep coming faster than that prolong it.
+    ssl polls for itself and needs `settimeout`; so do the sockets that gevent puts in place of
+    Python's, in a module of their own.
     """
     is_pythons = socket.socket.__module__ == "socket"
     if _KERNEL_KEEPS_TIME and is_pythons and type(stream) is socket.socket:

@@ -146,7 +146,8 @@ class HTTPClient(SimpleClient):
             self.response.close()
             self.response = None
         given = headers or ()
-        fields = list(given.items() if hasattr(given, "items") else given)
+        pairs = given.items() if hasattr(given, "items") else given
+        fields = [(name, value) for name, value in pairs]
         if all(name.lower() != "host" for name, _ in fields):
             fields.insert(0, ("Host", self.authority))
         self.timeout = self.timeouts.read
@@ -233,7 +234,8 @@ class HTTPClient(SimpleClient):
             if framing.length == 0 and not control:  # the usual GET
                 self.write(head)
                 return self._begin_reply(method, self._read_head(), False)
-            early = self._send(head, body, framing, "expect" in control)
+            expects_continue = "expect" in control and framing.length != 0
+            early = self._send(head, body, framing, expects_continue)
             reply = early or self._read_head()
             if "connection" in control and _says_close(fields):
                 self.close_reason = CloseReason.REQUEST_SAID_CLOSE
@@ -317,7 +319,7 @@ class HTTPClient(SimpleClient):
                 raise base.errors.UnaskedUpgrade("the server switched protocols (101) unasked")
             self._state = after(self._state, Move.SWITCH)
             self.close_reason = CloseReason.SWITCHED
-            return HTTPResponse(head, BodyReader(), None, CloseReason.SWITCHED)
+            return HTTPResponse(head, BodyReader(), None, CloseReason.SWITCHED, self.limits)
         framing = response_framing(method, head)
         reason = self.close_reason
         if reason is None:
@@ -330,8 +332,8 @@ class HTTPClient(SimpleClient):
         else:
             self._state = after(self._state, Move.GET_REPLY)
             reader = body_reader(framing, self)
-            return HTTPResponse(head, reader, self, reason)
-        response = HTTPResponse(head, reader, None, reason)
+            return HTTPResponse(head, reader, self, reason, self.limits)
+        response = HTTPResponse(head, reader, None, reason, self.limits)
         self.end_reply()
         return response
 
@@ -356,7 +358,7 @@ class HTTPClient(SimpleClient):
         """Whether the rest of the reply may be read and dropped; if so, in a short time only."""
         if self.close_reason is not None or self._process != getpid():
             return False
-        self.deadline = Deadline(DRAIN_SECONDS)
+        self.deadline = (self.deadline or Deadline(None)).within(DRAIN_SECONDS)
         return True
 
 

@@ -55,6 +55,7 @@ class HTTPResponse(io.BufferedIOBase):
         "_closed",
         "_coded",
         "_head",
+        "_limits",
         "_reader",
         "close_reason",
         "code",
@@ -74,6 +75,7 @@ class HTTPResponse(io.BufferedIOBase):
         reader: BodyReader,
         client: HTTPClient | None = None,
         close_reason: CloseReason | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.version = head.version
         self.status = self.code = head.status
@@ -87,6 +89,7 @@ class HTTPResponse(io.BufferedIOBase):
         self._reader = reader
         self._coded = reader  # stays the reader of the wire when _reader decodes
         self._client = client  # who is told of the body's end; None once that was done
+        self._limits = limits
         self._closed = False
         self._ahead = b""  # read from the body, and not yet by the caller
 
@@ -203,6 +206,9 @@ class HTTPResponse(io.BufferedIOBase):
         Raises LimitExceeded for a line of more than `limit` bytes.
         """
         charset = self._charset()
+        if "\n".encode(charset) != b"\n":  # UTF-16 and its like: a line feed is not one byte
+            yield from self.text.splitlines()
+            return
         while line := self.readline(limit + 1):
             if len(line) > limit:
                 error = base.errors.LimitExceeded("bytes in a line of the body", limit)
@@ -337,19 +343,20 @@ class HTTPResponse(io.BufferedIOBase):
 
     # --- between the client and the reply
 
-    def decode_content(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    def decode_content(self, limits: Limits | None = None) -> None:
         """Decodes the body as Content-Encoding says, from now on.
 
         Then the fields that no longer hold, Content-Encoding and Content-Length, are removed. A
         coding that is not known, or whose library is missing, leaves all as it is. To be called
-        before anything is read. Raises LimitExceeded for too many codings.
+        before anything is read. `limits` are those of the connection unless given. Raises
+        LimitExceeded for too many codings.
         """
         coding = self._head.control.get("content-encoding")
         if coding is None or self._reader.ended:
             return
         from mini_http.codec.content_coding import decoder_for
 
-        decoder = decoder_for(coding, limits)
+        decoder = decoder_for(coding, limits or self._limits)
         if decoder is not None:
             self._reader = DecodingReader(self._reader, decoder)
             del self.headers["Content-Encoding"], self.headers["Content-Length"]

@@ -102,6 +102,8 @@ class Pool:
         `fields` are complete, Host included. `deadline` is the one that redirects share, for
         `timeout.total`. Raises the errors of HTTPClient.exchange and of dialing.
         """
+        if deadline is None and timeout.total is not None:
+            deadline = Deadline(timeout.total)
         while True:
             client = self.acquire(route, timeout, deadline)
             reused = client.exchanges > 0
@@ -147,7 +149,7 @@ class Pool:
                 client.close_because(CloseReason.IDLE_TOO_LONG)
             elif now - client.opened_at > self.policy.age_seconds:
                 client.close_because(CloseReason.TOO_OLD)
-            elif client.has_input():
+            elif client.closed or client.has_input():
                 # The server closed it, or said something that nobody asked for.
                 client.close_because(CloseReason.SERVER_CLOSED)
             else:
@@ -195,13 +197,18 @@ class Pool:
             place.append(client)
             if place.left is not None:
                 self._close_all(place, place.left)
-            elif len(self._by_age) > policy.idle_total:
-                for oldest in list(self._by_age)[: len(self._by_age) - policy.idle_total]:
+            elif (too_many := len(self._by_age) - policy.idle_total) > 0:
+                for oldest in list(self._by_age)[:too_many]:
                     self._close_one(oldest, CloseReason.POOL_FULL)
         if now > self._sweep_at:
             # Connections along routes that nobody asks for any more.
             self._sweep_at = now + policy.idle_seconds / 2
             self.close_idle(policy.idle_seconds)
+            # A caller who makes a context for each call comes back to none of these; each context
+            # holds half a megabyte of certificates.
+            self._leave(
+                [route for route, place in self._all() if _has_context(route) and not place]
+            )
 
     def _close_one(self, client: PooledClient, reason: CloseReason) -> bool:
         """Closes a connection if it is idle; returns whether it was."""
@@ -264,6 +271,10 @@ class Pool:
 
     def __repr__(self) -> str:
         return f"<Pool: {self.idle_count()} idle, {self.opened} opened>"
+
+
+def _has_context(route: Route) -> bool:
+    return route.tls is not None and route.tls.context is not None
 
 
 _POOLS: WeakSet[Pool] = WeakSet()

@@ -618,7 +618,8 @@ def test_a_body_is_not_sent_when_the_reply_comes_first(before, body):
     with ScriptedServer([script]) as server, HTTPClient(server.authority) as http:
         assert http.httpcmd("PUT", "/", EXPECT, body)[0] == 417
         assert http.getbody() == b"no"
-        assert http.close_reason is CloseReason.EARLY_REPLY
+        # Of an empty body nothing is left to send, so the connection is as good as before.
+        assert http.close_reason is (CloseReason.EARLY_REPLY if body else None)
     assert server.connections[0].received.endswith(b"\r\n\r\n")
 
 
@@ -724,3 +725,10 @@ def test_a_handshake_is_bounded_as_connecting_is(certificates):
         http = HTTPSClient(f"localhost:{server.port}", tls=tls, timeout=timeout)
         with pytest.raises(ConnectTimedOut):
             http.get("/")
+
+
+def test_expecting_to_continue_without_a_body_is_no_early_reply():
+    client = HTTPClient.over(ScriptedStream([b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]))
+    reply = client.exchange("GET", "/", [("Host", "h"), ("Expect", "100-continue")])
+    assert reply.close_reason is None
+    assert client.state is State.IDLE

@@ -768,3 +768,14 @@ def test_fileno_is_the_connections_until_it_is_given_back():
         response.read()
         with pytest.raises(OSError, match="given back"):
             response.fileno()
+
+
+def test_lines_of_a_charset_of_two_bytes_are_lines():
+    body = "ab\ncd\n".encode("utf-16-le")
+    head = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-16-le\r\n"
+        b"Content-Length: %d\r\n\r\n"
+    )
+    client = HTTPClient.over(ScriptedStream([head % len(body) + body]))
+    response = client.exchange("GET", "/", [("Host", "h")])
+    assert list(response.iter_lines()) == ["ab", "cd"]

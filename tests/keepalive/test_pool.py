@@ -4,6 +4,7 @@ import gc
 import io
 import multiprocessing
 import socket
+import ssl
 import sys
 import threading
 import warnings
@@ -866,3 +867,37 @@ def test_a_connection_that_switched_protocols_is_closed(pool):
     assert response.status == 101
     assert response.close_reason is CloseReason.SWITCHED
     assert pool.idle_count() == 0
+
+
+def test_the_total_time_of_a_request_sent_through_the_pool_itself_is_kept(pool):
+    with (
+        ScriptedServer(handler=lambda connection: connection.read_request()) as server,
+        pytest.raises(errors.MiniHTTPError),
+    ):
+        route = Route("http", "127.0.0.1", server.port)
+        pool.send(route, "GET", "/", [("Host", "h")], timeout=Timeout(5, 5, 0.000_001))
+
+
+def test_a_connection_that_somebody_closed_is_not_used(pool):
+    hello = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    with ScriptedServer([hello, hello]) as server:
+        route = Route("http", "127.0.0.1", server.port)
+        fields = [("Host", server.authority)]
+        for _ in range(2):
+            assert pool.send(route, "GET", "/", fields).read() == b"hello"
+            for client in list(pool._by_age):
+                client.close()
+
+
+def test_places_of_contexts_that_callers_made_are_forgotten_when_time_has_passed():
+    now = [0.0]
+    hello = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+    with Pool(PoolPolicy(idle_seconds=10), clock=lambda: now[0]) as pool:
+        for _ in range(3):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            pool._place_of(Route("https", "h", 443, TLSSettings(context=context)))
+        now[0] = 20.0
+        with ScriptedServer([hello]) as server:
+            route = Route("http", "127.0.0.1", server.port)
+            pool.send(route, "GET", "/", [("Host", server.authority)]).read()
+        assert list(pool._places) == [route]

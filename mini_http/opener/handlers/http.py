@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from mini_http import base
 from mini_http.base.timeouts import Deadline, Timeout
 from mini_http.exchange import request_body as bodies
 from mini_http.keepalive.pool import shared_pool
@@ -49,6 +50,9 @@ class AbstractHTTPHandler(BaseHandler):
     def send(self, request: Request) -> HTTPResponse:
         """Sends the request; returns the reply, whatever its status."""
         url = request.url
+        if request._host is not None:
+            # Sent to the origin instead, what was meant for a proxy would leak.
+            raise base.errors.InvalidRequest("proxies are not supported yet (set_proxy, host)")
         route = self._routes.get(url.origin)
         if route is None:
             route = self._route(request)

@@ -342,3 +342,15 @@ def test_a_method_that_is_set_later_counts(opener):
         request.method = "HEAD"
         assert opener.open(request).headers["Content-Encoding"] == "gzip"
     assert asked_for(server.requests[1]) == []
+
+
+def test_the_limits_of_the_pool_bound_what_is_decoded():
+    body = gzip.compress(bytes(100_000))
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body)
+    with (
+        Pool(limits=Limits(decoded_bytes=1000)) as pool,
+        ScriptedServer([head + body]) as server,
+        build_opener(HTTPHandler(pool)).open(server.url) as reply,
+        pytest.raises(errors.LimitExceeded),
+    ):
+        reply.read()
