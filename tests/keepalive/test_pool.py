@@ -872,7 +872,7 @@ def test_a_connection_that_switched_protocols_is_closed(pool):
 def test_the_total_time_of_a_request_sent_through_the_pool_itself_is_kept(pool):
     with (
         ScriptedServer(handler=lambda connection: connection.read_request()) as server,
-        pytest.raises(errors.MiniHTTPError),
+        pytest.raises(errors.TimedOut),
     ):
         route = Route("http", "127.0.0.1", server.port)
         pool.send(route, "GET", "/", [("Host", "h")], timeout=Timeout(5, 5, 0.000_001))
