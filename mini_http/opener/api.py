@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from mini_http.opener.director import DEFAULT_TIMEOUT, OpenerDirector
+from mini_http.opener.director import OpenerDirector
 from mini_http.opener.handlers.coding import ContentCodingHandler
 from mini_http.opener.handlers.errors import HTTPDefaultErrorHandler, HTTPErrorProcessor
 from mini_http.opener.handlers.http import HTTPHandler, HTTPSHandler
 from mini_http.opener.handlers.redirect import HTTPRedirectHandler
 from mini_http.opener.handlers.unknown import UnknownHandler
+from mini_http.opener.timeouts import NOT_GIVEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ _installed: OpenerDirector | None = None
 def urlopen(
     url: str | Request,
     data: Any = None,
-    timeout: float | Timeout | None = DEFAULT_TIMEOUT,
+    timeout: float | Timeout | None = NOT_GIVEN,
     *,
     context: SSLContext | None = None,
 ) -> Any:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from bisect import insort
 
 from mini_http.base.version import __version__
-from mini_http.opener.request import Request, request_like
+from mini_http.opener.request import Request, as_request
+from mini_http.opener.timeouts import NOT_GIVEN, for_handlers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from mini_http.base.timeouts import Timeout
 
     Hooks = list[Callable[..., Any]]
-
-DEFAULT_TIMEOUT: Any = object()
-"""Stands for: the timeout of `socket.setdefaulttimeout` if one was set, else 60 s a wait."""
 
 _NOT_HOOKS = frozenset({"redirect_request", "do_open", "proxy_open"})
 
@@ -74,7 +72,7 @@ class OpenerDirector:
         self,
         fullurl: str | Request,
         data: Any = None,
-        timeout: float | Timeout | None = DEFAULT_TIMEOUT,
+        timeout: float | Timeout | None = NOT_GIVEN,
     ) -> Any:
         """Opens a URL or a Request, with `data` as its body if given; returns the reply.
 
@@ -84,12 +82,12 @@ class OpenerDirector:
         if isinstance(fullurl, str):
             request = Request(fullurl, data)
         else:
-            request = fullurl if isinstance(fullurl, Request) else request_like(fullurl)
+            request = as_request(fullurl)
             if data is not None:
                 request.data = data
             if not request.history:  # else it follows a redirect
                 request.begin()
-        request.timeout = timeout
+        request.timeout = for_handlers(timeout)
         scheme = request.type
         before, openers, after = self._hooks_by_scheme.get(scheme) or self._find_hooks(scheme)
         for hook in before:

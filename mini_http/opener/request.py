@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from mini_http.base.url import URL
+from mini_http.opener.timeouts import NOT_GIVEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -259,11 +260,13 @@ class Request:
         return f"<Request {self.get_method()} {self.url!r}>"
 
 
-def request_like(given: Any) -> Request:
-    """The Request that asks for the same as `given`, one of urllib.request's.
+def as_request(given: Any) -> Request:
+    """`given` itself if it is a Request; if it is one of urllib.request's, one that asks the same.
 
     Raises TypeError for anything else.
     """
+    if isinstance(given, Request):
+        return given
     try:
         request = Request(
             given.full_url,
@@ -280,6 +283,7 @@ def request_like(given: Any) -> Request:
     # A redirect handler may have made it, from one of ours.
     request.history = getattr(given, "history", ())
     request.deadline = getattr(given, "deadline", None)
+    request.timeout = getattr(given, "timeout", NOT_GIVEN)
     return request
 
 

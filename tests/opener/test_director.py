@@ -1,5 +1,6 @@
 """OpenerDirector: which handlers are asked, in which order, and with what."""
 
+import socket
 import urllib.error
 import urllib.request
 
@@ -8,7 +9,6 @@ import pytest
 from mini_http import BaseHandler, OpenerDirector, Request, __version__, build_opener
 from mini_http.base import errors
 from mini_http.base.timeouts import Deadline
-from mini_http.opener.director import DEFAULT_TIMEOUT
 
 STOCK = urllib.request.OpenerDirector
 
@@ -231,7 +231,7 @@ def test_a_request_is_the_same_object_all_the_way(log):
 
 def test_the_timeout_is_the_default_where_none_is_given(log):
     opener = opener_with(log.handler("a", x_open=lambda request: request.timeout))
-    assert opener.open("x://host/") is DEFAULT_TIMEOUT
+    assert opener.open("x://host/") is socket._GLOBAL_DEFAULT_TIMEOUT
     assert opener.open("x://host/", timeout=None) is None
 
 

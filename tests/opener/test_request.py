@@ -15,7 +15,7 @@ from mini_http import Request
 from mini_http.base import errors
 from mini_http.base.timeouts import Deadline
 from mini_http.base.url import URL
-from mini_http.opener.request import request_like
+from mini_http.opener.request import as_request
 
 STOCK = urllib.request.Request
 PAGE = "http://www.example.com/dir/page?query"
@@ -421,7 +421,7 @@ def test_a_request_of_urllibs_is_understood():
     )
     theirs.add_unredirected_header("x-two", "2")
     theirs.get_method = lambda: "PATCH"
-    ours = request_like(theirs)
+    ours = as_request(theirs)
     assert isinstance(ours, Request)
     assert (ours.full_url, ours.data, ours.get_method()) == (PAGE + "#frag", b"body", "PATCH")
     assert (ours.origin_req_host, ours.unverifiable) == ("origin", True)
@@ -432,14 +432,14 @@ def test_a_request_of_urllibs_is_understood():
 def test_a_request_of_urllibs_that_follows_a_redirect_keeps_where_it_comes_from():
     theirs = STOCK(PAGE)
     theirs.history, theirs.deadline = ("a reply",), Deadline(1)
-    ours = request_like(theirs)
+    ours = as_request(theirs)
     assert (ours.history, ours.deadline) == (("a reply",), theirs.deadline)
 
 
 @pytest.mark.parametrize("other", [None, 5, b"http://a/", URL.parse(PAGE)])
 def test_what_is_no_request_is_a_type_error(other):
     with pytest.raises(TypeError, match=f"a URL or a Request, not {type(other).__name__}"):
-        request_like(other)
+        as_request(other)
 
 
 # --- what is kept

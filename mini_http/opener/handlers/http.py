@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 from mini_http import base
-from mini_http.base.timeouts import Deadline, Timeout
+from mini_http.base.timeouts import Deadline
 from mini_http.exchange import request_body as bodies
 from mini_http.keepalive.pool import shared_pool
 from mini_http.keepalive.route import Route
-from mini_http.opener.director import DEFAULT_TIMEOUT
 from mini_http.opener.handlers.base import BaseHandler
+from mini_http.opener.timeouts import timeout_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from mini_http.opener.request import Request
 
 FORM_TYPE = "application/x-www-form-urlencoded"
-_USUAL_TIMEOUT = Timeout()
 
 
 class AbstractHTTPHandler(BaseHandler):
@@ -56,8 +53,7 @@ class AbstractHTTPHandler(BaseHandler):
         route = self._routes.get(url.origin)
         if route is None:
             route = self._route(request)
-        timeout = request.timeout
-        timeout = _default_timeout() if timeout is DEFAULT_TIMEOUT else _given_timeout(timeout)
+        timeout = timeout_of(request)
         if timeout.total is not None and request.deadline is None:
             request.deadline = Deadline(timeout.total)
         body = request.body = bodies.request_body(request.data)
@@ -119,18 +115,3 @@ class HTTPSHandler(AbstractHTTPHandler):
 
     https_request = AbstractHTTPHandler.do_request_
     https_open = AbstractHTTPHandler.send
-
-
-def _default_timeout() -> Timeout:
-    """What holds when the caller said nothing: `socket.setdefaulttimeout`, else 60 s a wait."""
-    socket = sys.modules.get("socket")  # whoever set one has imported it
-    seconds = None if socket is None else socket.getdefaulttimeout()
-    return _USUAL_TIMEOUT if seconds is None else Timeout.of(seconds)
-
-
-def _given_timeout(timeout: float | Timeout | None) -> Timeout:
-    """What the caller gave: also what urllib has where our DEFAULT_TIMEOUT stands."""
-    socket = sys.modules.get("socket")
-    if socket is not None and timeout is socket._GLOBAL_DEFAULT_TIMEOUT:
-        return _default_timeout()
-    return Timeout.of(timeout)

@@ -6,7 +6,6 @@ import io
 import json
 import socket
 import ssl
-import sys
 import urllib.request
 
 import pytest
@@ -30,9 +29,8 @@ from mini_http import (
 from mini_http.base import errors
 from mini_http.connect.tls import DEFAULT_SETTINGS
 from mini_http.keepalive.pool import shared_pool
-from mini_http.opener.director import DEFAULT_TIMEOUT
-from mini_http.opener.handlers import http
 from mini_http.opener.handlers.http import FORM_TYPE
+from mini_http.opener.timeouts import NOT_GIVEN
 
 HELLO = b"HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nX-Own: 1\r\n\r\nhello"
 SHORT = 0.05
@@ -376,7 +374,7 @@ def given_timeout(opener, pool, *arguments):
 
 def test_without_a_timeout_each_wait_takes_a_minute_at_most(opener, pool):
     assert given_timeout(opener, pool) == Timeout(60.0, 60.0, None)
-    assert given_timeout(opener, pool, DEFAULT_TIMEOUT) == Timeout(60.0, 60.0, None)
+    assert given_timeout(opener, pool, NOT_GIVEN) == Timeout(60.0, 60.0, None)
 
 
 def test_a_number_bounds_connecting_and_each_wait(opener, pool):
@@ -408,12 +406,6 @@ def test_the_default_that_urllibs_callers_pass_on_is_understood(opener, pool):
     assert given_timeout(opener, pool, passed_on) == Timeout(60.0, 60.0)
     socket.setdefaulttimeout(9.0)
     assert given_timeout(opener, pool, passed_on) == Timeout(9.0, 9.0)
-
-
-def test_a_program_that_never_imported_socket_has_set_no_default_there(monkeypatch):
-    monkeypatch.delitem(sys.modules, "socket")
-    assert http._default_timeout() == Timeout(60.0, 60.0)
-    assert http._given_timeout(3) == Timeout(3, 3)
 
 
 @pytest.mark.parametrize(
