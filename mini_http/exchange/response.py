@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 
 from mini_http import base
+from mini_http.base.likeness import loaded_class
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.exchange.body import (
     BodyReader,
@@ -290,6 +291,11 @@ class HTTPResponse(io.BufferedIOBase):
         return None if self.isclosed() else self
 
     # --- the file's other methods
+
+    @property  # type: ignore[misc]  # to be read, never set
+    def __class__(self) -> type:
+        """What `isinstance` asks for: `http.client.HTTPResponse`, where that is loaded."""
+        return loaded_class(("http.client", "HTTPResponse"), otherwise=type(self))
 
     def readable(self) -> bool:
         return True

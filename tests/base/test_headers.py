@@ -425,3 +425,72 @@ def test_importing_headers_loads_nothing_heavy():
         [sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+# --- as a Message
+
+
+def said_by(code: str) -> str:
+    """What a fresh interpreter prints."""
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return run.stdout.strip()
+
+
+def test_headers_are_a_message_to_whoever_looks(headers):
+    assert isinstance(headers, Message)
+    assert isinstance(headers, http.client.HTTPMessage)
+    assert isinstance(headers, Headers)
+    assert type(headers) is Headers
+
+
+@pytest.mark.parametrize(
+    ("imported", "said"),
+    [
+        ("sys", "Headers"),
+        ("email.message", "Message"),
+        ("http.client", "HTTPMessage"),
+    ],
+)
+def test_headers_are_what_the_program_can_ask_for(imported, said):
+    code = f"import {imported}; from mini_http import Headers; print(Headers().__class__.__name__)"
+    assert said_by(code) == said
+
+
+def test_looking_loads_nothing():
+    code = """
+from mini_http import Headers
+import sys
+isinstance(Headers([("A", "b")]), int)
+print("email.message" in sys.modules)
+"""
+    assert said_by(code) == "False"
+
+
+def test_what_only_a_message_has_is_had_from_one_with_the_same_fields(headers):
+    assert headers.get_payload() is None
+    assert headers.as_bytes() == bytes(message(PAIRS))
+    assert [part.items() for part in headers.walk()] == [PAIRS]
+    assert headers.as_message().items() == PAIRS
+
+
+def test_a_message_made_of_headers_can_be_changed_apart_from_them(headers):
+    headers.as_message()["Via"] = "1.1 x"
+    assert "Via" not in headers
+
+
+@pytest.mark.parametrize("name", ["getheaders", "__len_hint__", "_unsplit"])
+def test_what_a_message_has_not_headers_have_not_either(headers, name):
+    assert not hasattr(headers, name)
+
+
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda h: pickle.loads(pickle.dumps(h))]
+)
+def test_copies_and_pickles_are_headers_again(headers, again):
+    copied = again(headers)
+    assert type(copied) is Headers
+    assert copied.items() == PAIRS
+    copied["Via"] = "1.1 x"
+    assert headers.items() == PAIRS

@@ -779,3 +779,11 @@ def test_lines_of_a_charset_of_two_bytes_are_lines():
     client = HTTPClient.over(ScriptedStream([head % len(body) + body]))
     response = client.exchange("GET", "/", [("Host", "h")])
     assert list(response.iter_lines()) == ["ab", "cd"]
+
+
+def test_a_reply_is_one_of_http_clients_to_whoever_looks():
+    reply = HTTPClient.over(ScriptedStream([b"HTTP/1.1 204 x\r\n\r\n"])).exchange("GET", "/", [])
+    assert isinstance(reply, http.client.HTTPResponse)
+    assert isinstance(reply, HTTPResponse)
+    assert isinstance(reply, io.BufferedIOBase)
+    assert type(reply) is HTTPResponse
