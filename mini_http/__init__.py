@@ -142,12 +142,14 @@ if TYPE_CHECKING:
     from mini_http.opener.director import OpenerDirector as OpenerDirector
     from mini_http.opener.handlers.base import BaseHandler as BaseHandler
     from mini_http.opener.handlers.coding import ContentCodingHandler as ContentCodingHandler
+    from mini_http.opener.handlers.cookies import HTTPCookieProcessor as HTTPCookieProcessor
     from mini_http.opener.handlers.errors import (
         HTTPDefaultErrorHandler as HTTPDefaultErrorHandler,
     )
     from mini_http.opener.handlers.errors import (
         HTTPErrorProcessor as HTTPErrorProcessor,
     )
+    from mini_http.opener.handlers.http import AbstractHTTPHandler as AbstractHTTPHandler
     from mini_http.opener.handlers.http import (
         HTTPHandler as HTTPHandler,
     )
@@ -187,13 +189,14 @@ _HOMES = {
     "keepalive.route": "Route",
     "opener.api": "build_opener install_opener urlopen",
     "opener.director": "OpenerDirector",
-    "opener.request": "Request",
     "opener.handlers.base": "BaseHandler",
     "opener.handlers.coding": "ContentCodingHandler",
+    "opener.handlers.cookies": "HTTPCookieProcessor",
     "opener.handlers.errors": "HTTPDefaultErrorHandler HTTPErrorProcessor",
-    "opener.handlers.http": "HTTPHandler HTTPSHandler",
+    "opener.handlers.http": "AbstractHTTPHandler HTTPHandler HTTPSHandler",
     "opener.handlers.redirect": "HTTPRedirectHandler RedirectPolicy",
     "opener.handlers.unknown": "UnknownHandler",
+    "opener.request": "Request",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -58,6 +58,8 @@ class TLSSettings(Value):
     """What the private key is encrypted with."""
     verify: bool = True
     """False: take any certificate for any name. Whoever is on the way can then read along."""
+    check_hostname: bool = True
+    """False: take a trusted certificate for any name."""
     minimum_version: str = "TLSv1.2"
     """One of VERSIONS."""
     alpn: tuple[str, ...] = ("http/1.1",)
@@ -188,8 +190,8 @@ def _build(settings: TLSSettings, ca_file: str, ca_path: str, keylog: str) -> ss
     context.hostname_checks_common_name = False  # RFC 9110 section 4.3.4
     if settings.alpn:
         context.set_alpn_protocols(list(settings.alpn))
+    context.check_hostname = settings.verify and settings.check_hostname
     if not settings.verify:
-        context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     elif not (_trust_given(context, settings) or _trust_environment(context, ca_file, ca_path)):
         _trust_certifi(context)

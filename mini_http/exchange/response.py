@@ -7,6 +7,7 @@ connection can serve again. It decides nothing about framing, and knows no pool.
 from __future__ import annotations
 
 import io
+from time import monotonic
 
 from mini_http import base
 from mini_http.base.likeness import loaded_class
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     Taken = TypeVar("Taken")
 
 PIECE_BYTES = 64 * 1024
+
+KEEP_SECONDS = 1.0
+"""How long `keep_rest` waits for the rest of a body."""
 
 
 class HTTPResponse(io.BufferedIOBase):
@@ -323,6 +327,30 @@ class HTTPResponse(io.BufferedIOBase):
         if client is not None and not self._drained(client):
             self._fail(None)
         self._closed = True
+
+    def keep_rest(self) -> None:
+        """Reads what is left into memory, if that is little and comes soon.
+
+        Then the connection can serve again before the reply is read. What goes wrong is raised when
+        it is.
+        """
+        client = self._client
+        if client is None or self.close_reason is not None:
+            return
+        limit = client.limits.drain_bytes
+        if (self._coded.left or 0) > limit:
+            return
+        pieces, kept = [self._ahead], len(self._ahead)
+        until = monotonic() + KEEP_SECONDS
+        try:
+            while not self._reader.ended and kept <= limit:
+                if not client.wait_for_input(until - monotonic()):
+                    break
+                pieces.append(self._take(self._reader.read_some, PIECE_BYTES))
+                kept += len(pieces[-1])
+        except base.errors.MiniHTTPError:
+            pass  # _take has seen to it that the next reading fails
+        self._ahead = b"".join(pieces)
 
     def _drained(self, client: HTTPClient) -> bool:
         """Reads and drops what is left of the body, if that is little and comes soon."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mini_http.opener.director import OpenerDirector
+from mini_http.opener.handlers.base import is_urllibs
 from mini_http.opener.handlers.coding import ContentCodingHandler
 from mini_http.opener.handlers.errors import HTTPDefaultErrorHandler, HTTPErrorProcessor
 from mini_http.opener.handlers.http import HTTPHandler, HTTPSHandler
@@ -53,16 +54,21 @@ def install_opener(opener: OpenerDirector | None) -> None:
 def build_opener(*handlers: Any) -> OpenerDirector:
     """An opener with the handlers of DEFAULT_HANDLERS and those given, as classes or instances.
 
-    One that is given takes the place of the default one whose class it is or descends from.
+    One that is given takes the place of the default one whose class it is or descends from; so
+    does one whose class is that default one in urllib.request.
     """
     opener = OpenerDirector()
     classes = [handler if isinstance(handler, type) else type(handler) for handler in handlers]
     for default in DEFAULT_HANDLERS:
-        if not any(issubclass(given, default) for given in classes):
+        if not any(_replaces(given, default) for given in classes):
             opener.add_handler(default())
     for handler in handlers:
         opener.add_handler(handler() if isinstance(handler, type) else handler)
     return opener
+
+
+def _replaces(given: type, default: type) -> bool:
+    return any(kind is default or is_urllibs(kind, default) for kind in given.__mro__)
 
 
 DEFAULT_HANDLERS = (

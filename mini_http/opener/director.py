@@ -7,6 +7,7 @@ is added; what remains per request is to call the methods that a scheme has.
 from __future__ import annotations
 
 from bisect import insort
+from sys import audit
 
 from mini_http.base.version import __version__
 from mini_http.opener.request import Request, as_request
@@ -76,7 +77,8 @@ class OpenerDirector:
     ) -> Any:
         """Opens a URL or a Request, with `data` as its body if given; returns the reply.
 
-        `timeout` is in seconds or a Timeout. Raises URLError (TimedOut, ConnectionFailed,
+        `timeout` is in seconds or a Timeout. Raises the audit event `urllib.Request`, as urllib
+        does, with URL, data, headers and method. Raises URLError (TimedOut, ConnectionFailed,
         ProtocolError and so on) and HTTPError for a reply whose status is an error.
         """
         if isinstance(fullurl, str):
@@ -92,6 +94,13 @@ class OpenerDirector:
         before, openers, after = self._hooks_by_scheme.get(scheme) or self._find_hooks(scheme)
         for hook in before:
             request = hook(request)
+        audit(
+            "urllib.Request",
+            request.full_url,
+            request.data,
+            request.headers,
+            request.get_method(),
+        )
         response = None
         for hook in openers:
             response = hook(request)

@@ -37,6 +37,8 @@ class Request:
     """What `data` was last sent as: it knows where a file stood, to be sent again from there."""
     history: tuple[HTTPResponse, ...] = ()
     """The replies that redirected to this request."""
+    redirect_dict: dict[str, int]
+    """How often it was redirected where, shared with those that follow; there after the first."""
     decode_content = False
     """Whether the opener asked for content codings, and so undoes them."""
     _type: str | None = None
@@ -81,6 +83,8 @@ class Request:
     @full_url.setter
     def full_url(self, url: str) -> None:
         self.origin_req_host = self.origin_req_host  # stays that of the first URL
+        if self.unredirected_hdrs.get("Host") == self.url.authority:
+            del self.unredirected_hdrs["Host"]  # a handler added it for that URL
         self._full_url, self.url = _parse(url)
         self._type = self._host = self._selector = None
 
@@ -228,9 +232,14 @@ class Request:
         The opener calls it for a Request that a program hands to it, not for those it makes itself.
         """
         self.deadline = None
+        self.__dict__.pop("redirect_dict", None)
         if self.decode_content:
             self.decode_content = False
             self.unredirected_hdrs.pop("Accept-encoding", None)
+        if self.body is not None:
+            self.body = None
+            for name in ("Content-length", "Transfer-encoding"):
+                self.unredirected_hdrs.pop(name, None)
         for fields, add in (
             (self.headers, self.add_header),
             (self.unredirected_hdrs, self.add_unredirected_header),

@@ -52,7 +52,7 @@ another origin."""
 def opener_for(options: Options, pool: Pool) -> OpenerDirector:
     """An opener that works as the options say, over `pool`. Raises BadCAFile, …Certificate."""
     return build_opener(
-        HTTPHandler(pool),
+        HTTPHandler(pool=pool),
         HTTPSHandler(tls=_tls_settings(options), pool=pool),
         _redirects(options),
         EveryReply(),

@@ -91,7 +91,7 @@ def demo(rounds: int = ROUNDS) -> Iterator[str]:
             "Route": Route,
             "Timeout": Timeout,
             "pool": pool,
-            "urlopen": build_opener(HTTPHandler(pool)).open,
+            "urlopen": build_opener(HTTPHandler(pool=pool)).open,
         }
         try:
             yield f"mini_http, layer by layer, against Python's own web server at {server.url}"
@@ -175,7 +175,7 @@ def _clients(
     route = Route("http", server.host, server.port)
     fields = [("Host", f"{server.host}:{server.port}")]
     timeout = Timeout()
-    opener = build_opener(HTTPHandler(another))
+    opener = build_opener(HTTPHandler(pool=another))
     urllibs = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def with_client() -> object:

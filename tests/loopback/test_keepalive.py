@@ -52,7 +52,7 @@ def watched():
         client_class = Watched
 
     with WatchedPool() as pool:
-        yield build_opener(HTTPHandler(pool)), connections
+        yield build_opener(HTTPHandler(pool=pool)), connections
 
 
 # --- one connection for many requests

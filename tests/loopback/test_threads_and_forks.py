@@ -132,7 +132,7 @@ def count_descriptors():
 def main(url, requests):
     started_with = count_descriptors()
     with Pool() as pool:
-        work = build_opener(HTTPHandler(pool)), url, requests
+        work = build_opener(HTTPHandler(pool=pool)), url, requests
         workers = [Worker(*work) for _ in range(THREADS)]
         for worker in workers:
             worker.start()

@@ -1,6 +1,7 @@
 """OpenerDirector: which handlers are asked, in which order, and with what."""
 
 import socket
+import sys
 import urllib.error
 import urllib.request
 
@@ -412,3 +413,18 @@ def test_an_error_in_a_hook_is_the_callers_to_see(log):
     with pytest.raises(errors.URLError, match="out of order"):
         opener.open("x://host/")
     assert log == ["a.x_request"]
+
+
+def test_an_audit_hook_is_told_of_each_request(log):
+    told = []
+    listening = [True]  # a hook can't be taken out again
+
+    def hook(event, given):
+        if event == "urllib.Request" and listening:
+            told.append(given)
+
+    sys.addaudithook(hook)
+    opener = opener_with(log.handler("a", x_open="reply"))
+    opener.open(Request("x://host/path", b"data", {"A": "b"}, method="PUT"))
+    listening.clear()
+    assert told == [("x://host/path", b"data", {"A": "b"}, "PUT")]

@@ -30,4 +30,13 @@ class BaseHandler:
         """Called when the opener is closed. Does nothing by itself."""
 
     def __lt__(self, other: object) -> bool:
-        return self.handler_order < getattr(other, "handler_order", self.handler_order + 1)
+        order = getattr(other, "handler_order", self.handler_order + 1)
+        if self.handler_order != order:
+            return self.handler_order < order
+        # In an opener that urllib built, ours comes before the one that it stands for.
+        return any(is_urllibs(type(other), ours) for ours in type(self).__mro__)
+
+
+def is_urllibs(kind: type, ours: type) -> bool:
+    """Whether `kind` is the class of urllib.request that has the name of `ours`."""
+    return kind.__module__ == "urllib.request" and kind.__name__ == ours.__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mini_http import base
+from mini_http.exchange.response import HTTPResponse
 from mini_http.opener.handlers.base import BaseHandler
 
 TYPE_CHECKING = False
@@ -32,5 +33,7 @@ class HTTPDefaultErrorHandler(BaseHandler):
     """Raises HTTPError, which is the reply, where no other handler did something about it."""
 
     def http_error_default(self, req: Request, fp: Any, code: int, msg: str, hdrs: Any) -> Any:
-        """Raises HTTPError."""
+        """Raises HTTPError. Most who catch it never read it: its connection is free by then."""
+        if type(fp) is HTTPResponse:
+            fp.keep_rest()
         raise base.errors.HTTPError(req.full_url, code, msg, hdrs, fp)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+
 from mini_http import base
+from mini_http.base.escapes import masked as masked_url
+from mini_http.base.headers import masked
 from mini_http.base.timeouts import Deadline
 from mini_http.exchange import request_body as bodies
 from mini_http.keepalive.pool import shared_pool
 from mini_http.keepalive.route import Route
 from mini_http.opener.handlers.base import BaseHandler
+from mini_http.opener.request import as_request
 from mini_http.opener.timeouts import timeout_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from ssl import SSLContext
+    from typing import Any
 
     from mini_http.connect.dial import DialOptions
     from mini_http.connect.tls import TLSSettings
@@ -20,52 +27,89 @@ if TYPE_CHECKING:
     from mini_http.keepalive.pool import Pool
     from mini_http.opener.request import Request
 
+    Exchange = Callable[[Request], HTTPResponse]
+
 FORM_TYPE = "application/x-www-form-urlencoded"
+
+MOST_ROUTES = 1000
+"""Routes that a handler remembers; a crawler's origins need not all be."""
 
 
 class AbstractHTTPHandler(BaseHandler):
-    """What the http and https handlers share. `pool` keeps the connections; by default, one for
-    the whole process. `options` say how to dial.
+    """What the http and https handlers share.
+
+    `debuglevel` above 0 prints each head that is sent and received, secrets masked. `pool` keeps
+    the connections; by default, one for the whole process. `options` say how to dial.
     """
 
-    def __init__(self, pool: Pool | None = None, options: DialOptions | None = None) -> None:
+    def __init__(
+        self,
+        debuglevel: int | None = None,
+        *,
+        pool: Pool | None = None,
+        options: DialOptions | None = None,
+    ) -> None:
         self.pool = pool if pool is not None else shared_pool()
         self._options = options
         self._routes: dict[tuple[str, str, int | None], Route] = {}
+        self.set_http_debuglevel(_debuglevel() if debuglevel is None else debuglevel)
+
+    def set_http_debuglevel(self, level: int) -> None:
+        """Above 0: heads are printed from now on."""
+        self._debuglevel = int(level)
 
     def do_request_(self, request: Request) -> Request:
-        """Adds the opener's own fields, and the type of a body, where the request has none."""
-        if request.data is not None and not request.has_header("Content-type"):
-            request.add_unredirected_header("Content-Type", FORM_TYPE)
+        """Adds the fields that an HTTP request needs, and the opener's own, where it has none.
+
+        Raises URLError for a request without a host, TypeError for what can be no body.
+        """
+        if not request.host:
+            raise base.errors.URLError("no host given")
         given, own = request.headers, request.unredirected_hdrs
+        if request.data is not None:
+            self._describe_body(request)
+        if "Host" not in given and "Host" not in own:
+            own["Host"] = as_request(request).url.authority
         for name, value in self.parent.addheaders:
             key = name.capitalize()
             if key not in given and key not in own:
                 request.add_unredirected_header(name, value)
         return request
 
+    def _describe_body(self, request: Request) -> None:
+        """Adds the type and the framing of a body."""
+        if not request.has_header("Content-type"):
+            request.add_unredirected_header("Content-Type", FORM_TYPE)
+        length = bodies.request_body(request.data).length
+        if request.has_header("Content-length") or request.has_header("Transfer-encoding"):
+            return
+        if length is None:
+            request.add_unredirected_header("Transfer-Encoding", "chunked")
+        else:
+            request.add_unredirected_header("Content-Length", str(length))
+
+    # --- through the pool
+
     def send(self, request: Request) -> HTTPResponse:
-        """Sends the request; returns the reply, whatever its status."""
+        """Sends the request over a connection of the pool; returns the reply, whatever its status.
+
+        Raises the errors of Pool.send, InvalidRequest among them for what can't be sent.
+        """
         url = request.url
         if request._host is not None:
-            # Sent to the origin instead, what was meant for a proxy would leak.
-            raise base.errors.InvalidRequest("proxies are not supported yet (set_proxy, host)")
-        route = self._routes.get(url.origin)
-        if route is None:
-            route = self._route(request)
+            route = self._proxied_route(request)
+        else:
+            route = self._routes.get(url.origin) or self._route(request)
         timeout = timeout_of(request)
         if timeout.total is not None and request.deadline is None:
             request.deadline = Deadline(timeout.total)
         body = request.body = bodies.request_body(request.data)
-        response = self.pool.send(
-            route,
-            request.get_method(),
-            request.selector,
-            request.fields(),
-            body,
-            timeout,
-            request.deadline,
-        )
+        method, target, fields = request.get_method(), request.selector, request.fields()
+        if self._debuglevel > 0:
+            _print_request(method, target, fields)
+        response = self.pool.send(route, method, target, fields, body, timeout, request.deadline)
+        if self._debuglevel > 0:
+            _print_reply(response)
         response.url = request.full_url
         response.msg = response.reason  # as urllib has it; http.client has the headers there
         if request.history:
@@ -74,36 +118,113 @@ class AbstractHTTPHandler(BaseHandler):
 
     def _route(self, request: Request) -> Route:
         url = request.url
-        if len(self._routes) >= 1000:
-            self._routes.clear()  # a crawler's origins need not all be remembered
+        if len(self._routes) >= MOST_ROUTES:
+            self._routes.clear()
         route = Route(url.scheme, url.host, url.port or 0, self._settings(), self._options)
         self._routes[url.origin] = route
         return route
 
+    def _proxied_route(self, request: Request) -> Route:
+        # Sent to the origin instead, what was meant for a proxy would leak.
+        raise base.errors.InvalidRequest("proxies are not supported yet (set_proxy, host)")
+
     def _settings(self) -> TLSSettings | None:
+        return None
+
+    # --- over a connection of a class that somebody else made
+
+    def do_open(self, http_class: Any, req: Any, **http_conn_args: Any) -> Any:
+        """Sends `req` over a connection of its own, made by `http_class(host, timeout=, ...)`.
+
+        That is for callers who bring a class with the interface of http.client.HTTPConnection.
+        http.client's own two classes stand for the pool's connections, with `context` if given.
+        Raises URLError in place of each OSError.
+        """
+        exchange = self._exchange_in_place_of(http_class, http_conn_args)
+        if exchange is not None:
+            return exchange(as_request(req))
+        if not req.host:
+            raise base.errors.URLError("no host given")
+        fields = dict(req.unredirected_hdrs) | req.headers
+        fields["Connection"] = "close"
+        connection = http_class(req.host, timeout=timeout_of(req).read, **http_conn_args)
+        connection.set_debuglevel(self._debuglevel)
+        if req._tunnel_host:
+            authorization = fields.pop("Proxy-authorization", None)
+            connection.set_tunnel(
+                req._tunnel_host,
+                headers={} if authorization is None else {"Proxy-Authorization": authorization},
+            )
+        try:
+            try:
+                connection.request(
+                    req.get_method(),
+                    req.selector,
+                    req.data,
+                    {name.title(): value for name, value in fields.items()},
+                    encode_chunked=req.has_header("Transfer-encoding"),
+                )
+            except OSError as error:
+                raise base.errors.URLError(error) from error
+            response = connection.getresponse()
+        except BaseException:
+            connection.close()
+            raise
+        # The reply has a file of its own; the connection would keep the socket open after it.
+        if connection.sock:
+            connection.sock.close()
+            connection.sock = None
+        response.url = req.get_full_url()
+        response.msg = response.reason
+        return response
+
+    def _exchange_in_place_of(self, http_class: Any, arguments: dict[str, Any]) -> Exchange | None:
+        """`send` of a handler that does what connections of http.client's `http_class` would do;
+        None for other classes, and for arguments that only they understand.
+        """
+        if getattr(http_class, "__module__", None) != "http.client":
+            return None
+        name, pool, options = http_class.__name__, self.pool, self._options
+        if name == "HTTPConnection" and not arguments:
+            return HTTPHandler(self._debuglevel, pool=pool, options=options).send
+        if name == "HTTPSConnection" and arguments.keys() <= {"context"}:
+            return HTTPSHandler(self._debuglevel, **arguments, pool=pool, options=options).send
         return None
 
 
 class HTTPHandler(AbstractHTTPHandler):
     """Opens http requests."""
 
+    def http_open(self, req: Request) -> Any:
+        """The reply, whatever its status."""
+        replaced = _put_in_place_of("HTTPConnection")
+        return self.send(as_request(req)) if replaced is None else self.do_open(replaced, req)
+
     http_request = AbstractHTTPHandler.do_request_
-    http_open = AbstractHTTPHandler.send
 
 
 class HTTPSHandler(AbstractHTTPHandler):
-    """Opens https requests. `context` is an SSLContext to use as it is; `tls` are settings."""
+    """Opens https requests.
+
+    `context` is an SSLContext to use as it is; `tls` are settings. `check_hostname=False` takes a
+    certificate for any name.
+    """
 
     def __init__(
         self,
+        debuglevel: int | None = None,
         context: SSLContext | None = None,
+        check_hostname: bool | None = None,
         *,
         tls: TLSSettings | None = None,
         pool: Pool | None = None,
         options: DialOptions | None = None,
     ) -> None:
-        super().__init__(pool, options)
+        super().__init__(debuglevel, pool=pool, options=options)
+        if context is not None and check_hostname is not None:
+            context.check_hostname = check_hostname
         self._context = context
+        self._check_hostname = check_hostname
         self._tls = tls
 
     def _settings(self) -> TLSSettings:
@@ -111,7 +232,55 @@ class HTTPSHandler(AbstractHTTPHandler):
 
         if self._context is not None:
             return TLSSettings(context=self._context)
-        return self._tls or DEFAULT_SETTINGS
+        settings = self._tls or DEFAULT_SETTINGS
+        if self._check_hostname is not None:
+            settings = settings.replace(check_hostname=self._check_hostname)
+        return settings
+
+    def https_open(self, req: Request) -> Any:
+        """The reply, whatever its status."""
+        replaced = _put_in_place_of("HTTPSConnection")
+        if replaced is None:
+            return self.send(as_request(req))
+        return self.do_open(replaced, req, context=self._context)
 
     https_request = AbstractHTTPHandler.do_request_
-    https_open = AbstractHTTPHandler.send
+
+
+# --- http.client, where the program has loaded it
+
+
+def _put_in_place_of(name: str) -> Any:
+    """The class that a program put in the place of http.client's, to watch or to fake it; or None.
+
+    vcrpy does so, as do many tests. urllib looks the class up for each request.
+    """
+    http_client = sys.modules.get("http.client")
+    if http_client is None:
+        return None
+    found = getattr(http_client, name)
+    return None if found.__module__ == "http.client" else found
+
+
+def _debuglevel() -> int:
+    """What a program that wants to see every head has set: HTTPConnection.debuglevel."""
+    http_client = sys.modules.get("http.client")
+    return 0 if http_client is None else http_client.HTTPConnection.debuglevel
+
+
+# --- what is printed
+
+
+def _print_request(method: str, target: str, fields: list[tuple[str, str]]) -> None:
+    print(f"send: {method} {masked_url(target)} HTTP/1.1")  # noqa: T201
+    _print_fields(fields)
+
+
+def _print_reply(response: HTTPResponse) -> None:
+    print(f"reply: {response.status} {response.reason!r}")  # noqa: T201
+    _print_fields(response.getheaders())
+
+
+def _print_fields(fields: list[tuple[str, str]]) -> None:
+    for name, value in fields:
+        print(f"header: {name}: {masked(name, value)}")  # noqa: T201

@@ -20,12 +20,13 @@ from __future__ import annotations
 import re
 
 from mini_http import base
+from mini_http.base.escapes import masked
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.url import URL
 from mini_http.base.value import Value
 from mini_http.exchange.request_body import request_body
 from mini_http.opener.handlers.base import BaseHandler
-from mini_http.opener.request import Request
+from mini_http.opener.request import Request, as_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,17 +44,17 @@ takes four frames of Python's stack each time, of a thousand."""
 class RedirectPolicy(Value):
     """Which redirects are followed, and with what."""
 
-    most: int = DEFAULT_LIMITS.redirects
-    """How many one request may be followed through; MOST_REDIRECTS, if it is more than that."""
+    most: int | None = None
+    """How many one request may be followed through; None: as many as the handler says. Never more
+    than MOST_REDIRECTS."""
     allow_downgrade: bool = False
     """Whether https may redirect to http."""
     secrets: frozenset[str] = frozenset()
     """More names of fields, in any case, that never go to another origin."""
 
     def __post_init__(self) -> None:
-        if self.most < 0:
+        if self.most is not None and self.most < 0:
             raise ValueError(f"RedirectPolicy(most=) must not be negative, got {self.most!r}")
-        object.__setattr__(self, "most", min(self.most, MOST_REDIRECTS))
         lowered = frozenset([name.lower() for name in self.secrets])
         object.__setattr__(self, "secrets", lowered)
 
@@ -87,6 +88,11 @@ class RedirectPolicy(Value):
 class HTTPRedirectHandler(BaseHandler):
     """Follows redirects by a RedirectPolicy. `.history` of the reply holds those on the way."""
 
+    max_redirections = DEFAULT_LIMITS.redirects
+    """How many one request is followed through, where the policy does not say."""
+    max_repeats = 4
+    """How often to one URL; not once, since it may set a cookie and mean the same URL again."""
+
     def __init__(self, policy: RedirectPolicy = RedirectPolicy()) -> None:  # noqa: B008  (frozen)
         self.policy = policy
 
@@ -97,6 +103,7 @@ class HTTPRedirectHandler(BaseHandler):
 
         Override it to follow fewer or other redirects. Raises RedirectRefused.
         """
+        req = as_request(req)
         source, target = req.url, URL.parse(newurl)
         refusal = self.policy.refusal(source, target)
         if refusal is not None:
@@ -128,33 +135,44 @@ class HTTPRedirectHandler(BaseHandler):
 
     def http_error_302(self, req: Request, fp: Any, code: int, msg: str, headers: Any) -> Any:
         """Follows the redirect; None if the reply names no place to go."""
-        location = headers.get("location")
+        location = headers.get("location", headers.get("uri"))  # as old servers called it
         if location is None:
             return None
+        given, req = req, as_request(req)
         location = _as_sent(location)
         if re.match(_ODD_SCHEME, location):
             refusal = f"{msg} - Redirection to url '{location}' is not allowed"
             raise base.errors.RedirectRefused(location, code, refusal, headers, fp)
         try:
             target = str(req.url.join(location))
-            following = self.redirect_request(req, fp, code, msg, headers, target)
+            following = self.redirect_request(given, fp, code, msg, headers, target)
         except base.errors.InvalidRequest:  # a malformed URL, a body that can't be sent again
             fp.close()
             raise
         if following is None:
             return None
-        if len(req.history) >= self.policy.most:
-            raise base.errors.RedirectRefused(
-                req.full_url,
-                code,
-                f"{msg} - got more than {self.policy.most} redirects",
-                headers,
-                fp,
-            )
+        self._count(given, following, code, msg, headers, fp)
         fp.close()
         following.history = (*req.history, fp)
         following.deadline = req.deadline
         return self.parent.open(following, timeout=req.timeout)
+
+    def _count(self, req: Any, following: Any, code: int, msg: str, headers: Any, fp: Any) -> None:
+        """Notes in both requests where it goes. Raises RedirectRefused for one too many."""
+        visited: dict[str, int] = getattr(req, "redirect_dict", {})
+        most = self.max_redirections if self.policy.most is None else self.policy.most
+        most = min(most, MOST_REDIRECTS)
+        url = following.full_url
+        times = visited.get(url, 0)
+        refusal = None
+        if sum(visited.values()) >= most:
+            refusal = f"got more than {most} redirects"
+        elif times >= self.max_repeats:
+            refusal = f"got more than {self.max_repeats} redirects to {masked(url)}"
+        if refusal is not None:
+            raise base.errors.RedirectRefused(req.full_url, code, f"{msg} - {refusal}", headers, fp)
+        visited[url] = times + 1
+        req.redirect_dict = following.redirect_dict = visited
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 

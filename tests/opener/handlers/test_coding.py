@@ -350,7 +350,7 @@ def test_the_limits_of_the_pool_bound_what_is_decoded():
     with (
         Pool(limits=Limits(decoded_bytes=1000)) as pool,
         ScriptedServer([head + body]) as server,
-        build_opener(HTTPHandler(pool)).open(server.url) as reply,
+        build_opener(HTTPHandler(pool=pool)).open(server.url) as reply,
         pytest.raises(errors.LimitExceeded),
     ):
         reply.read()

@@ -9,7 +9,7 @@ import urllib.request
 import pytest
 from support.descriptors import open_descriptors
 from support.servers import ScriptedServer
-from support.steps import Drain, Expect, Send
+from support.steps import Drain, Expect, Pause, Send
 
 from mini_http import (
     BaseHandler,
@@ -22,6 +22,7 @@ from mini_http import (
     URLError,
     build_opener,
 )
+from mini_http.exchange import response as response_module
 from mini_http.keepalive.pool import PooledClient
 
 SUCCESSES = [200, 201, 202, 203, 204, 205, 206, 207, 226, 299]
@@ -259,3 +260,60 @@ def test_the_processor_comes_after_all_others():
     orders = {type(handler).__name__: handler.handler_order for handler in opener.handlers}
     assert max(orders, key=orders.get) == "HTTPErrorProcessor"
     assert (HTTPErrorProcessor.handler_order, HTTPDefaultErrorHandler.handler_order) == (1000, 500)
+
+
+# --- its connection
+
+
+@pytest.mark.parametrize(
+    "framed",
+    [
+        b"Content-Length: 4\r\n\r\ngone",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\ngo\r\n2\r\nne\r\n0\r\n\r\n",
+        b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(gzip.compress(b"gone"))
+        + gzip.compress(b"gone"),
+    ],
+    ids=["length", "chunked", "gzip"],
+)
+def test_the_connection_serves_again_before_the_error_is_read(opener, pool, framed):
+    head, _, body = (b"HTTP/1.1 410 Gone\r\n" + framed).partition(b"\r\n\r\n")
+    with ScriptedServer([[Expect(), Send(head + b"\r\n\r\n"), Send(body), HELLO]]) as server:
+        with pytest.raises(HTTPError) as caught:
+            opener.open(server.url)
+        assert opener.open(server.url).read() == b"hello"
+        assert pool.opened == 1
+        with caught.value as error:
+            assert error.fp.peek(2)[:4] == b"gone"
+            assert error.read() == b"gone"
+
+
+def test_an_error_with_a_long_page_is_not_read_for_nothing(opener):
+    with ScriptedServer([[reply(500, LONG), Drain()]]) as server:
+        with pytest.raises(HTTPError) as caught:
+            opener.open(server.url)
+        assert caught.value.fp.length == len(LONG)
+        assert caught.value.read() == LONG
+        caught.value.close()
+
+
+def test_an_error_whose_page_is_cut_is_raised_and_says_so_when_it_is_read(opener):
+    cut = b"HTTP/1.1 500 Oops\r\nContent-Length: 10\r\n\r\nhalf"
+    with ScriptedServer([cut]) as server, pytest.raises(HTTPError) as caught:
+        opener.open(server.url)
+    assert caught.value.code == 500
+    with pytest.raises(http.client.IncompleteRead) as short:
+        caught.value.read()
+    assert (short.value.partial, short.value.expected) == (b"half", 6)
+    caught.value.close()
+
+
+def test_an_error_whose_page_does_not_come_is_raised_all_the_same(opener, monkeypatch):
+    monkeypatch.setattr(response_module, "KEEP_SECONDS", 0.01)
+    begun = b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\n"
+    pause = Pause()
+    with ScriptedServer([[Expect(), Send(begun), pause, Send(b"late")]]) as server:
+        with pytest.raises(HTTPError) as caught:
+            opener.open(server.url)
+        pause.resume.set()
+        assert caught.value.read() == b"late"
+        caught.value.close()

@@ -2,11 +2,13 @@
 
 import array
 import base64
+import http.client
 import io
 import json
 import socket
 import ssl
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from support.descriptors import open_descriptors
@@ -282,12 +284,12 @@ def test_a_text_is_refused_before_anything_is_sent(opener, pool):
 def test_handlers_share_the_pool_of_the_process_unless_they_are_given_one():
     own = Pool()
     assert HTTPHandler().pool is HTTPSHandler().pool is shared_pool()
-    assert HTTPHandler(own).pool is HTTPSHandler(pool=own).pool is own
+    assert HTTPHandler(pool=own).pool is HTTPSHandler(pool=own).pool is own
 
 
 def test_the_route_is_what_the_url_and_the_handler_say(pool, echo_server):
     options = DialOptions(source_address=("127.0.0.1", 0))
-    opener = build_opener(HTTPHandler(pool, options))
+    opener = build_opener(HTTPHandler(pool=pool, options=options))
     account(opener.open(echo_server.url))
     (route,) = pool.routes
     assert (route.scheme, route.host, route.port) == ("http", "127.0.0.1", echo_server.port)
@@ -302,7 +304,7 @@ def test_a_route_is_found_again_by_its_origin(opener, pool, echo_server):
 
 
 def test_the_routes_that_are_kept_have_a_limit(pool):
-    handler = HTTPHandler(pool)
+    handler = HTTPHandler(pool=pool)
     requests = [Request(f"http://host{number}/") for number in range(1001)]
     routes = [handler._route(request) for request in requests]
     assert len(set(routes)) == 1001
@@ -339,7 +341,7 @@ def test_https_goes_over_tls_with_the_settings_given(pool, certificates):
 def test_https_uses_a_context_as_it_is(pool, certificates):
     context = certificates.client_context()
     with EchoServer(tls=certificates.good.server_context()) as server:
-        account(https_opener(pool, context).open(server.url))
+        account(https_opener(pool, None, context).open(server.url))
         account(https_opener(pool, context=context).open(server.url))
         pool.close()
     first, second = pool.routes
@@ -358,7 +360,7 @@ def test_https_trusts_the_usual_authorities_by_default(pool, certificates):
 
 def test_http_and_https_each_need_their_handler(pool):
     opener = OpenerDirector()
-    opener.add_handler(HTTPHandler(pool))
+    opener.add_handler(HTTPHandler(pool=pool))
     assert opener.open("https://127.0.0.1/") is None
 
 
@@ -499,3 +501,194 @@ def test_a_request_for_a_proxy_is_refused_and_not_sent_to_the_origin():
     request.set_proxy("127.0.0.1:9", "http")
     with pytest.raises(errors.InvalidRequest, match="proxies are not supported yet"):
         build_opener().open(request)
+
+
+# --- connections of a class that somebody else made
+
+
+class OwnConnection(http.client.HTTPConnection):
+    """A connection that counts how often it was opened."""
+
+    opened = 0
+
+    def connect(self):
+        type(self).opened += 1
+        super().connect()
+
+
+@pytest.fixture
+def own_class():
+    return type("OwnConnection", (OwnConnection,), {})
+
+
+def opener_over(connection_class, *arguments, **options):
+    class Handler(HTTPHandler):
+        def http_open(self, req):
+            return self.do_open(connection_class, req, **options)
+
+    return build_opener(Handler(*arguments))
+
+
+def test_a_handler_can_bring_its_own_connections(own_class):
+    with EchoServer() as server:
+        opener = opener_over(own_class, source_address=("127.0.0.1", 0))
+        request = Request(server.url, TEXT, {"X-Own": "1"}, method="PUT")
+        seen = account(opener.open(request))
+    assert own_class.opened == 1
+    assert (seen["method"], seen["body"]) == ("PUT", TEXT)
+    assert (seen["headers"]["x-own"], seen["headers"]["connection"]) == ("1", "close")
+
+
+def test_a_reply_over_another_connection_has_the_names_of_urllib(own_class):
+    with ScriptedServer([HELLO]) as server, opener_over(own_class).open(server.url) as reply:
+        assert (reply.url, reply.msg, reply.code) == (server.url, "Fine", 200)
+        assert reply.read() == b"hello"
+
+
+def test_pieces_without_a_length_go_in_chunks_over_another_connection_too(own_class):
+    with EchoServer() as server:
+        seen = account(opener_over(own_class).open(server.url, iter([b"one", b"two"])))
+    assert seen["body"] == b"onetwo"
+    assert seen["headers"]["transfer-encoding"] == "chunked"
+
+
+def test_an_os_error_of_another_connection_is_a_urlerror(own_class):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(errors.URLError) as caught:
+        opener_over(own_class).open(f"http://127.0.0.1:{port}/")
+    assert isinstance(caught.value.reason, ConnectionRefusedError)
+
+
+def test_another_connection_whose_reply_is_none_is_closed(own_class):
+    opener = opener_over(own_class)
+    with ScriptedServer([b"nonsense\r\n\r\n"]) as server, pytest.raises(http.client.BadStatusLine):
+        opener.open(server.url)
+
+
+def test_another_connection_tunnels_as_urllib_has_it():
+    told = []
+
+    class Tunnelling:
+        sock = None
+
+        def __init__(self, host, timeout):
+            told.append((host, timeout))
+
+        def set_debuglevel(self, level):
+            told.append(level)
+
+        def set_tunnel(self, host, headers):
+            told.append((host, headers))
+
+        def request(self, method, target, body, fields, encode_chunked):
+            told.append((method, target, body, fields, encode_chunked))
+
+        def getresponse(self):
+            return SimpleNamespace(reason="Fine")
+
+    handler = HTTPHandler(1)
+    for fields in ({}, {"Proxy-Authorization": "Basic eA=="}):
+        request = Request("https://host/path", headers=fields)
+        request.set_proxy("proxy:3128", "http")
+        request.timeout = 3
+        assert handler.do_open(Tunnelling, request).url == "https://host/path"
+    plain = ("GET", "/path", None, {"Connection": "close"}, False)
+    assert told == [
+        *(("proxy:3128", 3), 1, ("host", {}), plain),
+        *(("proxy:3128", 3), 1, ("host", {"Proxy-Authorization": "Basic eA=="}), plain),
+    ]
+
+
+@pytest.mark.parametrize("name", ["HTTPConnection", "HTTPSConnection"])
+def test_what_stands_in_the_place_of_http_clients_class_is_used(monkeypatch, own_class, name):
+    monkeypatch.setattr(http.client, name, own_class)
+    monkeypatch.setattr(own_class, "__init__", without_context(own_class.__init__))
+    with ScriptedServer([HELLO]) as server:
+        scheme = "http" if name == "HTTPConnection" else "https"
+        url = server.url.replace("http", scheme)
+        with build_opener().open(url) as reply:
+            assert reply.read() == b"hello"
+    assert own_class.opened == 1
+
+
+def without_context(init):
+    def init_without_context(self, host, timeout, context=None):
+        init(self, host, timeout=timeout)
+
+    return init_without_context
+
+
+def test_http_clients_own_classes_stand_for_the_pools_connections(pool, certificates):
+    class Plain(HTTPHandler):
+        def http_open(self, req):
+            return self.do_open(http.client.HTTPConnection, req)
+
+    class Secure(HTTPSHandler):
+        def https_open(self, req):
+            return self.do_open(http.client.HTTPSConnection, req, context=self._context)
+
+    opener = build_opener(
+        Plain(pool=pool), Secure(context=certificates.client_context(), pool=pool)
+    )
+    with EchoServer() as server:
+        seen = [account(opener.open(server.url))["connection"] for _ in range(2)]
+        pool.close()
+    assert (seen, pool.opened) == ([0, 0], 1)
+    with EchoServer(tls=certificates.good.server_context()) as server:
+        seen = [account(opener.open(server.url))["connection"] for _ in range(2)]
+        pool.close()
+    assert (seen, pool.opened) == ([0, 0], 2)
+
+
+def test_arguments_that_only_http_clients_class_understands_go_to_it():
+    with EchoServer() as server:
+        opener = opener_over(http.client.HTTPConnection, blocksize=100)
+        assert account(opener.open(server.url))["headers"]["connection"] == "close"
+
+
+def test_a_request_without_a_host_is_refused():
+    handler = HTTPHandler()
+    request = Request("http://host/")
+    request.host = ""
+    for refused in (handler.do_request_, lambda one: handler.do_open(OwnConnection, one)):
+        with pytest.raises(errors.URLError, match="no host given"):
+            refused(request)
+
+
+# --- seeing what goes over the wire
+
+
+@pytest.mark.parametrize("how", ["argument", "method", "http.client"])
+def test_a_debuglevel_prints_heads_without_secrets(pool, capsys, monkeypatch, how):
+    if how == "http.client":
+        monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    handler = HTTPHandler(1 if how == "argument" else None, pool=pool)
+    if how == "method":
+        handler.set_http_debuglevel(1)
+    with ScriptedServer([HELLO]) as server:
+        request = Request(f"{server.url}path", headers={"Authorization": "Basic c2VjcmV0"})
+        build_opener(handler).open(request).close()
+    shown = capsys.readouterr().out
+    assert "send: GET /path HTTP/1.1\n" in shown
+    assert "header: Authorization: ***\n" in shown
+    assert "reply: 200 'Fine'\nheader: Content-Length: 5\n" in shown
+
+
+def test_nothing_is_printed_otherwise(pool, capsys):
+    with ScriptedServer([HELLO]) as server:
+        build_opener(HTTPHandler(pool=pool)).open(server.url).close()
+    assert capsys.readouterr().out == ""
+
+
+def test_the_host_name_is_not_checked_if_that_is_said(pool, certificates):
+    tls = TLSSettings(ca_file=certificates.ca_file)
+    with EchoServer(tls=certificates.wrong_name.server_context()) as server:
+        for name in (None, True):
+            with pytest.raises(errors.TLSFailed):
+                https_opener(pool, check_hostname=name, tls=tls).open(server.url)
+        account(https_opener(pool, check_hostname=False, tls=tls).open(server.url))
+        context = certificates.client_context()
+        account(https_opener(pool, None, context, False).open(server.url))
+        assert context.check_hostname is False
+        pool.close()

@@ -1,6 +1,7 @@
 """RedirectPolicy and HTTPRedirectHandler: what is followed, with what, and what stays behind."""
 
 import io
+import itertools
 import urllib.error
 import urllib.request
 from typing import NamedTuple
@@ -622,19 +623,58 @@ def test_a_limit_of_none_follows_nothing(pool):
         caught.value.close()
 
 
-def test_a_loop_ends_at_the_usual_limit(opener):
-    with ScriptedServer([[redirect("/")] * 30]) as server:
+def test_a_chain_ends_at_the_usual_limit(opener):
+    with ScriptedServer([[redirect(f"/{number}") for number in range(30)]]) as server:
         with pytest.raises(errors.RedirectRefused, match="got more than 20 redirects") as caught:
             opener.open(server.url)
         caught.value.close()
     assert len(server.requests) == 21
 
 
+def test_a_loop_ends_sooner_and_names_where_it_goes(opener):
+    with ScriptedServer([[redirect("/")] * 30]) as server:
+        said = f"got more than 4 redirects to {server.url}"
+        with pytest.raises(errors.RedirectRefused, match=said) as caught:
+            opener.open(server.url)
+        caught.value.close()
+    assert len(server.requests) == 5
+
+
+def test_the_limits_can_be_set_as_in_urllib(pool):
+    class Patient(HTTPRedirectHandler):
+        max_repeats = 6
+        max_redirections = 7
+
+    opener = build_opener(HTTPHandler(pool=pool), Patient)
+    with ScriptedServer([[redirect("/")] * 30]) as server:
+        with pytest.raises(errors.RedirectRefused, match="got more than 6 redirects to") as caught:
+            opener.open(server.url)
+        caught.value.close()
+    chain = [redirect(f"/{number}") for number in range(30)]
+    with ScriptedServer([chain]) as server:
+        with pytest.raises(errors.RedirectRefused, match="got more than 7 redirects") as caught:
+            opener.open(server.url)
+        caught.value.close()
+
+
+def test_a_request_opened_again_is_redirected_as_often_again(opener):
+    with ScriptedServer([[redirect("/a"), HELLO] * 6]) as server:
+        request = Request(server.url)
+        read = [opener.open(request).read() for _ in range(6)]
+    assert read == [b"hello"] * 6
+
+
+def test_old_servers_call_the_place_uri(opener):
+    old = b"HTTP/1.1 302 Moved\r\nURI: /new\r\nContent-Length: 0\r\n\r\n"
+    with ScriptedServer([[old, HELLO]]) as server:
+        assert opener.open(server.url).url == f"{server.url}new"
+
+
 def test_no_policy_follows_until_the_stack_is_full(pool):
     def redirect_for_ever(connection):
-        while True:
+        for number in itertools.count():
             connection.read_request()
-            connection.send(redirect("/next"))
+            connection.send(redirect(f"/{number}"))
 
     with ScriptedServer(handler=redirect_for_ever) as server:
         with pytest.raises(errors.RedirectRefused, match="got more than 100 redirects") as caught:
