@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from support.python_server import EchoServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def pytest_collection_finish() -> None:
@@ -35,6 +37,18 @@ def ca() -> trustme.CA:
 def certificates(ca: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """The authority's file, and server certificates good and bad."""
     return Certificates(tmp_path_factory.mktemp("certificates"), ca)
+
+
+@pytest.fixture
+def hashed_folder(certificates: Certificates, tmp_path: Path) -> Path:
+    """The authority's certificate under the name by which OpenSSL looks for it."""
+    command = ["openssl", "x509", "-noout", "-hash", "-in", str(certificates.ca_file)]
+    try:
+        name = subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+    except FileNotFoundError:
+        pytest.skip("openssl's command is not installed")
+    (tmp_path / f"{name}.0").write_bytes(certificates.ca_file.read_bytes())
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -89,6 +89,16 @@ class ChunkDecoder:
                 break
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def finish(self) -> bool:
+        """What the end of the connection means: whether the body is whole.
+
+        It is once the last chunk has come (RFC 9112 section 8); some servers close before the empty
+        line after it. A trailer that has begun must be whole too.
+        """
+        if self._in_trailer and self._begun in (b"", b"\r"):
+            self.ended = True
+        return self.ended
+
     def _chunk_head_begun(self, line: bytes) -> bytes:
         """`line`, if it can be the beginning of a chunk's first line."""
         if line and CHUNK_HEAD_BEGUN.fullmatch(line) is None:

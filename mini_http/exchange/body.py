@@ -168,9 +168,10 @@ class ChunkedReader(BodyReader):
         decoder = self._decoder
         while not data:
             received = self._client.read_some(RECEIVE_BYTES)
-            if not received:
+            if received:
+                data = decoder.decode(received)
+            elif not decoder.finish():
                 raise base.errors.IncompleteRead(b"")
-            data = decoder.decode(received)
             if decoder.ended:
                 self._client.unread(decoder.rest)
                 self.trailers = decoder.trailers

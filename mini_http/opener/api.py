@@ -28,14 +28,21 @@ def urlopen(
     timeout: float | Timeout | None = NOT_GIVEN,
     *,
     context: SSLContext | None = None,
+    cafile: str | None = None,
+    capath: str | None = None,
+    cadefault: bool = False,
 ) -> Any:
     """Opens a URL or a Request; returns the reply, an HTTPResponse for http and https.
 
     `data` is the body, and makes the request a POST. `timeout` is in seconds, for connecting and
     for each wait, or a Timeout. `context` is used for https as it is. Connections are kept alive
-    and shared with every other opener of the process. Raises URLError and, for a reply whose
-    status is an error, HTTPError.
+    and shared with every other opener of the process. `cafile`, `capath` and `cadefault` are there
+    for programs written for Python before 3.13. Raises URLError and, for a reply whose status is an
+    error, HTTPError.
     """
+    if cafile or capath or cadefault:
+        handler = _trusting(cafile, capath, context)
+        return build_opener(handler).open(url, data, timeout)
     if context is not None:
         return build_opener(HTTPSHandler(context=context)).open(url, data, timeout)
     opener = _installed
@@ -43,6 +50,22 @@ def urlopen(
         opener = build_opener()
         install_opener(opener)
     return opener.open(url, data, timeout)
+
+
+def _trusting(cafile: str | None, capath: str | None, context: SSLContext | None) -> HTTPSHandler:
+    import warnings
+
+    from mini_http.connect.tls import TLSSettings
+
+    if context is not None:
+        raise ValueError("cafile, capath and cadefault say what a context says: give one of them")
+    warnings.warn(
+        "urlopen(cafile=, capath=, cadefault=) are deprecated: use context=, or"
+        " HTTPSHandler(tls=TLSSettings(ca_file=))",
+        DeprecationWarning,
+        stacklevel=3,
+    )
+    return HTTPSHandler(tls=TLSSettings(ca_file=cafile or None, ca_path=capath or None))
 
 
 def install_opener(opener: OpenerDirector | None) -> None:

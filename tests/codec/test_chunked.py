@@ -232,3 +232,25 @@ def test_anything_is_decoded_or_refused_and_the_same_in_one_piece(pieces):
         return data, "goes on"
 
     assert outcome(pieces) == outcome([b"".join(pieces)])
+
+
+@pytest.mark.parametrize(
+    ("received", "whole"),
+    [
+        (b"", False),
+        (b"2", False),
+        (b"2\r\nhe", False),
+        (b"2\r\nhe\r\n", False),
+        (b"2\r\nhe\r\n0", False),
+        (b"2\r\nhe\r\n0\r\n", True),
+        (b"2\r\nhe\r\n0\r\n\r", True),
+        (b"2\r\nhe\r\n0\r\n\r\n", True),
+        (b"0\r\nA", False),
+        (b"0\r\nA: b\r\n", False),
+        (b"0\r\nA: b\r\n\r\n", True),
+    ],
+)
+def test_at_the_end_of_the_connection_a_body_is_whole_once_its_last_chunk_came(received, whole):
+    decoder = ChunkDecoder()
+    decoder.decode(received)
+    assert decoder.finish() == whole == decoder.ended

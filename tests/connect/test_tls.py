@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import ssl
-import subprocess
 import sys
 import threading
 import zipfile
@@ -529,18 +528,6 @@ def test_certificates_given_as_data_are_the_only_ones_trusted(ca, certificates, 
 def test_a_file_of_certificates_given_is_all_that_is_trusted(trusting, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", certifi.where())
     assert count(context_for(trusting)) == 1
-
-
-@pytest.fixture
-def hashed_folder(certificates, tmp_path):
-    """The authority's certificate under the name by which OpenSSL looks for it."""
-    command = ["openssl", "x509", "-noout", "-hash", "-in", str(certificates.ca_file)]
-    try:
-        name = subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
-    except FileNotFoundError:
-        pytest.skip("openssl's command is not installed")
-    (tmp_path / f"{name}.0").write_bytes(certificates.ca_file.read_bytes())
-    return tmp_path
 
 
 def test_a_folder_of_certificates_given_is_all_that_is_trusted(certificates, hashed_folder):

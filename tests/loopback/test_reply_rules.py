@@ -300,6 +300,7 @@ REPLIES = [
           Fault(IncompleteRead, "IncompleteRead(3 bytes read, 2 more expected)")),
     Reply("half a chunk", CHUNKED + b"5\r\nhel", Fault(IncompleteRead, "(3 bytes read)")),
     Reply("no last chunk", CHUNKED + b"5\r\nhello\r\n", Fault(IncompleteRead, "(5 bytes read)")),
+    Reply("no empty line after the last chunk", CHUNKED + CHUNKS[:-2], Body(b"hello")),
     Reply("half a trailer", CHUNKED + CHUNKS[:-2] + b"A: b\r\n",
           Fault(IncompleteRead, "(5 bytes read)")),
     Reply("only an interim reply", b"HTTP/1.1 100 Continue\r\n\r\n",
@@ -444,6 +445,10 @@ def test_a_reply_cut_at_any_byte_is_whole_or_an_error(reply, end):
         pieces = [beginning] if number % 2 else [beginning[: number // 2], beginning[number // 2 :]]
         found = outcome_of(reply, pieces, end, WAYS[number % len(WAYS)])
         if isinstance(found, MiniHTTPError):
+            continue
+        if end == "close" and beginning.endswith((b"\r\n0\r\n", b"\r\n0\r\n\r")):
+            # The last chunk has come, whatever should have followed it (RFC 9112 section 8).
+            assert found.data in (b"hello", b"")
             continue
         assert isinstance(reply.outcome, Body)
         if reply.outcome.reason is CloseReason.BODY_UNTIL_CLOSE and end == "close":
@@ -613,8 +618,8 @@ def test_what_a_coded_body_may_decode_to_can_be_limited(limits, words):
 
 
 def test_redirects_without_end_are_not_followed_without_end():
-    loop = b"HTTP/1.1 302 Found\r\nLocation: /\r\nContent-Length: 0\r\n\r\n"
-    with Pool() as pool, ScriptedServer([[loop] * 30]) as server:
+    moved = b"HTTP/1.1 302 Found\r\nLocation: /%d\r\nContent-Length: 0\r\n\r\n"
+    with Pool() as pool, ScriptedServer([[moved % number for number in range(30)]]) as server:
         with pytest.raises(RedirectRefused, match="got more than 20 redirects") as caught:
             build_opener(HTTPHandler(pool=pool)).open(server.url)
         caught.value.close()
@@ -686,6 +691,8 @@ STRICT = ("response", "response-finish")
 
 OTHERWISE = {
     # llhttp refuses, we take
+    "transfer-encoding: Chunk extensions quoting":
+        "it misses the empty line after the last chunk, which ends a body (RFC 9112 section 8)",
     "connection: HTTP/1.1 with keep-alive disabled and 204 status":
         "it refuses what follows a last reply; we close, and never look at it",
     "connection: HTTP/1.1 with keep-alive disabled, content-length":

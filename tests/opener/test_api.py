@@ -297,3 +297,26 @@ def test_an_opener_may_have_a_pool_of_its_own(echo_server):
         before = shared_pool().opened
         account(build_opener(HTTPHandler(pool=pool)).open(echo_server.url))
         assert (pool.opened, shared_pool().opened) == (1, before)
+
+
+# --- as programs wrote it before Python 3.13
+
+
+@pytest.mark.parametrize("how", ["cafile", "capath"])
+def test_authorities_can_be_named_as_before_python_3_13(certificates, hashed_folder, how):
+    place = certificates.ca_file if how == "cafile" else hashed_folder
+    with EchoServer(tls=certificates.good.server_context()) as server:
+        with pytest.warns(DeprecationWarning, match="are deprecated: use context="):
+            seen = account(urlopen(server.url, **{how: str(place)}))
+        with (
+            pytest.warns(DeprecationWarning, match="are deprecated"),
+            pytest.raises(errors.TLSFailed),
+        ):
+            urlopen(server.url, cadefault=True)
+    assert seen["method"] == "GET"
+
+
+def test_a_context_and_authorities_contradict_each_other(certificates):
+    context = certificates.client_context()
+    with pytest.raises(ValueError, match="give one of them"):
+        urlopen("https://a.test/", context=context, cafile="x")

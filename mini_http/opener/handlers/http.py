@@ -42,6 +42,9 @@ class AbstractHTTPHandler(BaseHandler):
     the connections; by default, one for the whole process. `options` say how to dial.
     """
 
+    _stock_class = "HTTPConnection"
+    """What http.client calls the class of such connections."""
+
     def __init__(
         self,
         debuglevel: int | None = None,
@@ -52,7 +55,12 @@ class AbstractHTTPHandler(BaseHandler):
         self.pool = pool if pool is not None else shared_pool()
         self._options = options
         self._routes: dict[tuple[str, str, int | None], Route] = {}
-        self.set_http_debuglevel(_debuglevel() if debuglevel is None else debuglevel)
+        self.set_http_debuglevel(self._usual_debuglevel() if debuglevel is None else debuglevel)
+
+    def _usual_debuglevel(self) -> int:
+        """What a program sets in http.client that wants to see every head."""
+        http_client = sys.modules.get("http.client")
+        return 0 if http_client is None else getattr(http_client, self._stock_class).debuglevel
 
     def set_http_debuglevel(self, level: int) -> None:
         """Above 0: heads are printed from now on."""
@@ -197,7 +205,7 @@ class HTTPHandler(AbstractHTTPHandler):
 
     def http_open(self, req: Request) -> Any:
         """The reply, whatever its status."""
-        replaced = _put_in_place_of("HTTPConnection")
+        replaced = _put_in_place_of(self._stock_class)
         return self.send(as_request(req)) if replaced is None else self.do_open(replaced, req)
 
     http_request = AbstractHTTPHandler.do_request_
@@ -209,6 +217,8 @@ class HTTPSHandler(AbstractHTTPHandler):
     `context` is an SSLContext to use as it is; `tls` are settings. `check_hostname=False` takes a
     certificate for any name.
     """
+
+    _stock_class = "HTTPSConnection"
 
     def __init__(
         self,
@@ -239,7 +249,7 @@ class HTTPSHandler(AbstractHTTPHandler):
 
     def https_open(self, req: Request) -> Any:
         """The reply, whatever its status."""
-        replaced = _put_in_place_of("HTTPSConnection")
+        replaced = _put_in_place_of(self._stock_class)
         if replaced is None:
             return self.send(as_request(req))
         return self.do_open(replaced, req, context=self._context)
@@ -260,12 +270,6 @@ def _put_in_place_of(name: str) -> Any:
         return None
     found = getattr(http_client, name)
     return None if found.__module__ == "http.client" else found
-
-
-def _debuglevel() -> int:
-    """What a program that wants to see every head has set: HTTPConnection.debuglevel."""
-    http_client = sys.modules.get("http.client")
-    return 0 if http_client is None else http_client.HTTPConnection.debuglevel
 
 
 # --- what is printed
