@@ -195,7 +195,14 @@ class UntilCloseReader(BodyReader):
         if self.ended:
             return b""
         client = self._client
-        data = client.read_some(min(limit, client.limits.step_bytes))
+        try:
+            data = client.read_some(min(limit, client.limits.step_bytes))
+        except base.errors.ConnectionBroken as error:
+            # TLS that ended without saying so: anyone on the way could have cut it (RFC 9112
+            # section 9.8). By name, so that plain HTTP need not import ssl.
+            if type(error.reason).__name__ == "SSLEOFError":
+                raise base.errors.IncompleteRead(b"") from error
+            raise
         self.ended = not data
         return data
 

@@ -57,14 +57,14 @@ def _trusting(cafile: str | None, capath: str | None, context: SSLContext | None
 
     from mini_http.connect.tls import TLSSettings
 
-    if context is not None:
-        raise ValueError("cafile, capath and cadefault say what a context says: give one of them")
     warnings.warn(
         "urlopen(cafile=, capath=, cadefault=) are deprecated: use context=, or"
         " HTTPSHandler(tls=TLSSettings(ca_file=))",
         DeprecationWarning,
         stacklevel=3,
     )
+    if context is not None:
+        raise ValueError("cafile, capath and cadefault say what a context says: give one of them")
     return HTTPSHandler(tls=TLSSettings(ca_file=cafile or None, ca_path=capath or None))
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import socket
 import ssl
 import urllib.request
 
@@ -318,5 +319,43 @@ def test_authorities_can_be_named_as_before_python_3_13(certificates, hashed_fol
 
 def test_a_context_and_authorities_contradict_each_other(certificates):
     context = certificates.client_context()
-    with pytest.raises(ValueError, match="give one of them"):
+    with (
+        pytest.warns(DeprecationWarning, match="are deprecated"),
+        pytest.raises(ValueError, match="give one of them"),
+    ):
         urlopen("https://a.test/", context=context, cafile="x")
+
+
+# --- a reply that only the end of TLS delimits
+
+
+def rude_server(certificates):
+    """Closes the connection after its reply, but not TLS."""
+
+    class Cutting(ssl.SSLSocket):
+        def cut(self):
+            socket.socket(fileno=self.detach()).close()
+
+    def answer(connection):
+        connection.read_request()
+        connection.send(b"HTTP/1.0 200 OK\r\n\r\nhello")
+        connection.sock.cut()
+
+    context = certificates.good.server_context()
+    context.sslsocket_class = Cutting
+    return ScriptedServer(handler=answer, tls=context)
+
+
+def test_tls_that_ends_without_saying_so_leaves_a_body_incomplete(certificates):
+    context = certificates.client_context()
+    with rude_server(certificates) as server, urlopen(server.url, context=context) as reply:
+        with pytest.raises(errors.IncompleteRead) as caught:
+            reply.read()
+        assert caught.value.partial == b"hello"
+
+
+def test_the_caller_can_have_it_as_urllib_does(certificates):
+    context = certificates.client_context()
+    context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
+    with rude_server(certificates) as server, urlopen(server.url, context=context) as reply:
+        assert reply.read() == b"hello"
