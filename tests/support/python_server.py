@@ -6,6 +6,8 @@
 The account has `method`, `path`, `version`, `headers` (a list of pairs), `body` (base64; chunked
 bodies joined), `connection` (0 for the first the server accepted) and `request` (0 for the first on
 its connection). The server keeps the accounts in `requests`.
+
+DocumentServer keeps such accounts too, and answers with the documents that it is given.
 """
 
 from __future__ import annotations
@@ -43,6 +45,11 @@ class EchoHandler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def echo(self) -> None:
+        account = self.note()
+        self.answer(200, "application/json", json.dumps(account).encode())
+
+    def note(self) -> dict[str, Any]:
+        """Reads the request; returns the account of it, which the server keeps."""
         account: dict[str, Any] = {
             "method": self.command,
             "path": self.path,
@@ -53,9 +60,12 @@ class EchoHandler(BaseHTTPRequestHandler):
             "request": next(self.request_numbers),
         }
         self.server.requests.append(account)
-        document = json.dumps(account).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
+        return account
+
+    def answer(self, status: int, kind: str, document: bytes) -> None:
+        """Sends a reply; to HEAD its head alone."""
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(document)))
         self.end_headers()
         if self.command != "HEAD":
@@ -84,6 +94,7 @@ class EchoHandler(BaseHTTPRequestHandler):
 class EchoServer(ThreadingHTTPServer):
     """Runs in threads while it is entered. `version` "HTTP/1.0" closes after every reply."""
 
+    handler_class = EchoHandler
     daemon_threads = False
     block_on_close = True
 
@@ -94,7 +105,12 @@ class EchoServer(ThreadingHTTPServer):
         self.errors: list[BaseException] = []
         self.connection_numbers = itertools.count()
         self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", 0), EchoHandler, bind_and_activate=False)
+        super().__init__(("127.0.0.1", 0), self.handler_class, bind_and_activate=False)
+
+    @property
+    def connections(self) -> int:
+        """On how many connections requests came."""
+        return len({request["connection"] for request in self.requests})
 
     @property
     def port(self) -> int:
@@ -151,3 +167,29 @@ class EchoServer(ThreadingHTTPServer):
         error = sys.exception()
         if error is not None and not isinstance(error, OSError):
             self.errors.append(error)
+
+
+class DocumentHandler(EchoHandler):
+    """Answers with the document at the path, query aside; else with 404."""
+
+    server: DocumentServer
+
+    def echo(self) -> None:
+        path = self.note()["path"].partition("?")[0]
+        kind, document = self.server.documents.get(path, ("", b""))
+        if kind:
+            self.answer(200, kind, document)
+        else:
+            self.answer(404, "text/plain", b"there is no such document")
+
+
+class DocumentServer(EchoServer):
+    """Answers with `documents`: media type and bytes by path."""
+
+    handler_class = DocumentHandler
+
+    def __init__(
+        self, documents: dict[str, tuple[str, bytes]], *, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.documents = documents
+        super().__init__(tls=tls)

@@ -20,7 +20,7 @@ from support.line_servers import (
 from support.line_servers import (
     echo_server as line_echo_server,
 )
-from support.python_server import EchoServer
+from support.python_server import DocumentServer, EchoServer
 
 if TYPE_CHECKING:
     from support.certificates import Certificates
@@ -102,3 +102,17 @@ def test_a_fault_in_the_echo_server_is_raised_at_its_end() -> None:
     with pytest.raises(ValueError, match="invalid literal"), EchoServer() as server:
         request = b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n"
         assert answer(("127.0.0.1", server.port), request) == b""
+
+
+def test_documents_are_served_and_their_requests_and_connections_counted() -> None:
+    with DocumentServer({"/a": ("text/csv", b"1,2\n")}) as server:
+        client = http.client.HTTPConnection("127.0.0.1", server.port)
+        with closing(client):
+            for path, status in (("/a?query", 200), ("/b", 404), ("/a", 200)):
+                client.request("GET", path)
+                reply = client.getresponse()
+                kind, body = reply.getheader("Content-Type"), reply.read()
+                assert reply.status == status
+            assert (kind, body) == ("text/csv", b"1,2\n")
+        assert [request["path"] for request in server.requests] == ["/a?query", "/b", "/a"]
+        assert server.connections == 1
