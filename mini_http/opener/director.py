@@ -87,7 +87,7 @@ class OpenerDirector:
             request = as_request(fullurl)
             if data is not None:
                 request.data = data
-            if not request.history:  # else it follows a redirect
+            if not request.history and request.refusal is None:  # else it follows another
                 request.begin()
         request.timeout = for_handlers(timeout)
         scheme = request.type

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mini_http.base.timeouts import Deadline, Timeout
     from mini_http.exchange.request_body import RequestBody
     from mini_http.exchange.response import HTTPResponse
+    from mini_http.opener.handlers.authentication import Refusal
 
 
 class Request:
@@ -37,6 +38,8 @@ class Request:
     """What `data` was last sent as: it knows where a file stood, to be sent again from there."""
     history: tuple[HTTPResponse, ...] = ()
     """The replies that redirected to this request."""
+    refusal: Refusal | None = None
+    """Why it is sent again, with credentials; None for one that a program made."""
     redirect_dict: dict[str, int]
     """How often it was redirected where, shared with those that follow; there after the first."""
     decode_content = False
@@ -119,11 +122,17 @@ class Request:
     @property
     def selector(self) -> str:
         """The request target: path and query."""
-        return self._selector if self._selector is not None else self.url.target
+        if self._selector is not None:
+            return self._selector
+        return self.url.target or self._content()
 
     @selector.setter
     def selector(self, target: str) -> None:
         self._selector = target
+
+    def _content(self) -> str:
+        """What a data: URL has in place of a path."""
+        return self._full_url.partition(":")[2] if self.url.scheme == "data" else ""
 
     @property
     def fragment(self) -> str | None:
@@ -207,6 +216,8 @@ class Request:
             fields = self.headers | fields
         sent = [("Host", self.url.authority)]
         for name, value in fields.items():
+            if name == "Proxy-authorization" and self._tunnel_host:
+                continue  # the proxy was told when it opened the tunnel
             if name != "Host":
                 sent.append((spelling.get(name, name), value))
             elif value:
@@ -226,8 +237,7 @@ class Request:
         return self._secret_names
 
     def begin(self) -> None:
-        """Forgets what an earlier opening left, and tidies what urllib's users may put into the
-        dicts of fields: names in another spelling, numbers and bytes as values.
+        """Forgets what an earlier opening left, and tidies the fields.
 
         The opener calls it for a Request that a program hands to it, not for those it makes itself.
         """
@@ -240,6 +250,12 @@ class Request:
             self.body = None
             for name in ("Content-length", "Transfer-encoding"):
                 self.unredirected_hdrs.pop(name, None)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Puts in order what urllib's users may put into the dicts of fields: names in another
+        spelling, numbers and bytes as values.
+        """
         for fields, add in (
             (self.headers, self.add_header),
             (self.unredirected_hdrs, self.add_unredirected_header),
@@ -286,7 +302,10 @@ def as_request(given: Any) -> Request:
         )
         for name, value in given.unredirected_hdrs.items():
             request.add_unredirected_header(name, value)
+        if given._tunnel_host or given.has_proxy():
+            request.set_proxy(given.host, given.type)
         request.get_method = given.get_method  # type: ignore[method-assign]
+        request.tidy()
     except AttributeError:
         raise TypeError(f"expected a URL or a Request, not {type(given).__name__}") from None
     # A redirect handler may have made it, from one of ours.
@@ -328,4 +347,7 @@ def _parse(url: str) -> tuple[str, URL]:
         url = url[1:-1].strip()
     if url[:4] == "URL:":
         url = url[4:].strip()
+    if url[:5].lower() == "data:":
+        # Its content, maybe megabytes of it, is for DataHandler to read.
+        return url, URL("data")
     return url, URL.parse(url)

@@ -1,0 +1,156 @@
+"""What the handlers of authentication share: how a refused request is answered for.
+
+A reply of 401 or 407 asks for credentials. The request that brings them is a copy of the refused
+one, so the caller's Request never keeps them, and can be opened for another origin without them. It
+is opened by the same opener, within the same time limits. Before that the refused reply is closed,
+which frees its connection for the answer, and the body is rewound.
+
+A handler that takes part has `auth_header`, the name of the field that it answers in,
+`auth_scheme`, the one scheme that it answers, in lower case, and `http_error_auth_reqed(field,
+host, request, headers)`, as those of urllib.request have it.
+"""
+
+from __future__ import annotations
+
+from mini_http import base
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Protocol
+
+    from mini_http.codec.challenges import Challenge
+
+    class Authenticator(Protocol):
+        """What makes a handler one of authentication."""
+
+        parent: Any
+        auth_header: str
+        auth_scheme: str
+
+        def http_error_auth_reqed(self, field: str, host: str, req: Any, headers: Any, /) -> Any:
+            """The reply to the handler's answer; None if it has none."""
+
+
+MOST_ANSWERS = 5
+"""Answers of one handler while one request is opened: for password managers that ask a person, and
+for servers whose nonces age quickly."""
+
+
+class Refusal:
+    """Why a request is sent again: `request.refusal` of such a one. It has no `repr` of its own,
+    since it holds passwords.
+    """
+
+    def __init__(self, reply: Any, answers: tuple[tuple[int, object], ...] = ()) -> None:
+        self.reply = reply
+        """The reply that asks for credentials; None where nobody told or it is closed."""
+        self.answers = answers
+        """Which handler, by its id, sent which credentials since the caller's request; all were
+        refused."""
+        self.offered: object = None
+        """The credentials that come next."""
+
+
+def answer(
+    handler: Authenticator, field: str, host: str, req: Any, reply: Any, headers: Any
+) -> Any:
+    """Has a handler answer the challenges that a reply has in `field`; returns what came of it.
+
+    That is the next reply, or None, and then `reply` is as it was. `host` is the URL or authority
+    that the credentials are for. Raises what `http_error_auth_reqed` and opening raise.
+    """
+    try:
+        return handler.http_error_auth_reqed(field, host, _copied(req, reply), headers)
+    except base.errors.HTTPError:
+        raise  # which is a reply: this one, or the next
+    except BaseException:
+        reply.close()
+        raise
+
+
+def prepared(req: Any) -> Any:
+    """The copy of a refused request that will be sent again: `req` itself where it is one."""
+    return _copied(req, None) if getattr(req, "refusal", None) is None else req
+
+
+def _copied(req: Any, reply: Any) -> Any:
+    from copy import copy
+
+    again = copy(req)
+    again.unredirected_hdrs = dict(req.unredirected_hdrs)
+    before = getattr(req, "refusal", None)
+    again.refusal = Refusal(reply, () if before is None else before.answers)
+    return again
+
+
+def was_refused(handler: object, req: Any) -> bool:
+    """Whether an answer of this handler to this request was refused."""
+    return bool(_answers_before(handler, req))
+
+
+def may_offer(handler: object, req: Any, credentials: object, again: bool = False) -> bool:
+    """Whether credentials may be sent, as what the next answer holds: at most MOST_ANSWERS times,
+    and none that were refused, unless it is `again` though they were right.
+    """
+    before = _answers_before(handler, req)
+    if len(before) >= MOST_ANSWERS or (credentials in before and not again):
+        return False
+    if getattr(req, "refusal", None) is not None:
+        req.refusal.offered = credentials
+    return True
+
+
+def _answers_before(handler: object, req: Any) -> list[object]:
+    refusal = getattr(req, "refusal", None)
+    answers = () if refusal is None else refusal.answers
+    return [credentials for who, credentials in answers if who == id(handler)]
+
+
+def send_again(handler: Authenticator, req: Any, value: str) -> Any:
+    """Opens a request that was `prepared`, with `value` in the handler's field; returns the reply.
+
+    Raises BodyNotReplayable, and what opening raises.
+    """
+    _rewind(req)
+    refusal = req.refusal
+    if refusal.reply is not None:
+        refusal.reply.close()
+    req.refusal = Refusal(None, (*refusal.answers, (id(handler), refusal.offered)))
+    req.add_unredirected_header(handler.auth_header, value)
+    return handler.parent.open(req, timeout=req.timeout)
+
+
+def _rewind(req: Any) -> None:
+    """Makes the body of a request ready to be sent again. Raises BodyNotReplayable."""
+    sent = getattr(req, "body", None)
+    if sent is not None:
+        sent.rewind()
+    elif hasattr(req.data, "read") or hasattr(req.data, "__next__"):
+        raise base.errors.BodyNotReplayable(
+            "the request must be sent again, but who sent it did not note where its body began;"
+            " pass bytes"
+        )
+
+
+def refuse_unsupported(handler: Authenticator, challenges: Iterable[Challenge]) -> None:
+    """Raises InvalidRequest, a ValueError, for challenges that nobody can answer.
+
+    That is so if there are any, and the opener has no handler for the scheme of one of them.
+    """
+    schemes = [challenge.scheme for challenge in challenges]
+    if schemes and not is_answered_by_another(handler, schemes):
+        raise base.errors.InvalidRequest(
+            f"{type(handler).__name__} does not support the scheme {schemes[0]!r}"
+        )
+
+
+def is_answered_by_another(handler: Authenticator, schemes: Iterable[str]) -> bool:
+    """Whether the opener has another handler that answers one of the schemes, in the same field."""
+    wanted = {(scheme.lower(), handler.auth_header.lower()) for scheme in schemes}
+    opener = getattr(handler, "parent", None)
+    return any(
+        (getattr(other, "auth_scheme", ""), getattr(other, "auth_header", "").lower()) in wanted
+        for other in getattr(opener, "handlers", ())
+        if other is not handler
+    )
