@@ -1,10 +1,17 @@
 """Replies that are no HTTP replies: a file, with headers and a URL, as urllib.response has them.
 
-`addinfourl` is what FileHandler, DataHandler and FTPHandler return. It is the file it was given, in
-all that a file can do, and has beside it what callers ask of every reply.
+`addinfourl` is what FileHandler, DataHandler, FTPHandler and GopherHandler return. It is the file
+it was given, in all that a file can do, and has beside it what callers ask of every reply.
+
+A program that has imported `urllib.response`, and looks, finds that these are its classes. Its own
+they are not: those are temporary files, and importing `tempfile` takes longer than opening one.
 """
 
 from __future__ import annotations
+
+from functools import partial
+
+from mini_http.base.likeness import loaded_class
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,20 +21,50 @@ if TYPE_CHECKING:
     from mini_http.base.headers import Headers
 
 
+_NOT_THE_FILES = (
+    "fp",  # asked for here if `__init__` has not run, as in a copy that is being made
+    "_dealloc_warn",  # io.TextIOWrapper asks for it when it is dropped unclosed
+)
+
+
 class addbase:  # noqa: N801  (urllib's name)
-    """A file-like object as another one that is closed on leaving a `with` block."""
+    """A file as another one, which is closed on leaving a `with` block.
+
+    Who forgets to close it is not warned: what nobody refers to any more is closed.
+    """
+
+    name = "<urllib response>"
+    """What urllib calls all of them. Callers must not take it for a path."""
 
     def __init__(self, fp: Any) -> None:
         self.fp = self.file = fp
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.__dict__["fp"], name)
+        if name in _NOT_THE_FILES:
+            raise AttributeError(name)
+        found = getattr(self.fp, name)
+        # A method of the file must keep this object alive, and with it the file open: nobody else
+        # does so in urlopen(url).read().
+        return partial(_call_for, self, found) if callable(found) else found
+
+    @property  # type: ignore[misc]  # to be read, never set
+    def __class__(self) -> type:
+        """What `isinstance` asks for: the class of this name in `urllib.response`, where that is
+        loaded, else what it descends from there.
+        """
+        ours = next(kind for kind in type(self).__mro__ if kind.__module__ == __name__)
+        urllibs = loaded_class(("urllib.response", ours.__name__), otherwise=ours)
+        if urllibs is not ours:
+            return urllibs
+        return loaded_class(("tempfile", "_TemporaryFileWrapper"), otherwise=type(self))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self)!r} whose fp = {self.fp!r}>"
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self.fp)
+        # No `yield from`, which would close the file when a loop is left early.
+        for line in self.fp:  # noqa: UP028
+            yield line
 
     def __enter__(self) -> Self:
         if self.fp.closed:
@@ -37,9 +74,17 @@ class addbase:  # noqa: N801  (urllib's name)
     def __exit__(self, *details: object) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        if "fp" in self.__dict__:
+            self.fp.close()
+
     def close(self) -> None:
         """Closes the file."""
         self.fp.close()
+
+
+def _call_for(owner: addbase, method: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    return method(*args, **named)
 
 
 class addclosehook(addbase):  # noqa: N801
@@ -51,7 +96,7 @@ class addclosehook(addbase):  # noqa: N801
         self.hookargs = hookargs
 
     def close(self) -> None:
-        """Closes the file and calls the hook."""
+        """Calls the hook and closes the file."""
         hook, self.closehook = self.closehook, None
         try:
             if hook is not None:

@@ -1,0 +1,95 @@
+"""FileHandler: opens file: URLs, which name files of this machine (RFC 8089)."""
+
+from __future__ import annotations
+
+import os
+from time import gmtime
+
+from mini_http import base
+from mini_http.base.headers import Headers
+from mini_http.base.url import URL
+from mini_http.opener import local_paths
+from mini_http.opener.handlers.base import BaseHandler
+from mini_http.opener.replies import addinfourl
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class FileHandler(BaseHandler):
+    """Opens files. No redirect leads to one."""
+
+    names: tuple[str, ...] | None = None
+    """This machine's IPv4 addresses; None until someone asks."""
+
+    def get_names(self) -> tuple[str, ...]:
+        """This machine's IPv4 addresses, looked up once."""
+        import socket
+
+        if FileHandler.names is None:
+            _, _, addresses = socket.gethostbyname_ex("localhost")
+            try:
+                addresses += socket.gethostbyname_ex(socket.gethostname())[2]
+            except OSError:
+                pass  # a machine that does not know its own name
+            FileHandler.names = tuple(addresses)
+        return FileHandler.names
+
+    def is_here(self, host: str) -> bool:
+        """Whether a host, as a URL names it, is this machine."""
+        if host in local_paths.HERE:
+            return True
+        import socket
+
+        try:
+            return socket.gethostbyname(host) in self.get_names()
+        except (OSError, UnicodeError):  # a name that has no address, or can have none
+            return False
+
+    def file_open(self, req: Any) -> addinfourl:
+        """The file. Raises URLError, whose `reason` is the OSError that opening it raised."""
+        return self.open_local_file(req)
+
+    def open_local_file(self, req: Any) -> addinfourl:
+        """The file, with its size, its time and, by its name, its type as headers."""
+        from mimetypes import guess_type
+
+        url = URL.parse(req.full_url)
+        if url.username is not None or url.port is not None or not self.is_here(url.host):
+            raise base.errors.URLError(local_paths.NOT_HERE)
+        # A path may begin with two slashes of its own, and what follows them is then no host.
+        path = local_paths.url2pathname(url.target if url.netloc is None else f"//{url.target}")
+        kind = guess_type(path)[0] or "text/plain"
+        try:
+            file = open(path, "rb")  # noqa: SIM115  (closed with the reply)
+        except OSError as error:
+            raise base.errors.URLError(error, error.filename) from error
+        except ValueError as error:  # NUL in it
+            raise base.errors.InvalidURL(f"no path of a file: {error}") from error
+        status = os.fstat(file.fileno())
+        headers = Headers(
+            [
+                ("Content-type", kind),
+                ("Content-length", str(status.st_size)),
+                ("Last-modified", http_date(status.st_mtime)),
+            ]
+        )
+        if local_paths.READS_RFC_8089:
+            return addinfourl(file, headers, local_paths.pathname2url(path, add_scheme=True))
+        return addinfourl(file, headers, req.full_url)
+
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def http_date(seconds: float) -> str:
+    """A time, in seconds since 1970, as a field says it (IMF-fixdate, RFC 9110 section 5.6.7).
+
+    Python's own is in `email.utils`, whose import takes longer than all else about a file.
+    """
+    at = gmtime(seconds)
+    clock = f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}"
+    date = f"{at.tm_mday:02} {MONTHS[at.tm_mon - 1]} {at.tm_year:04}"
+    return f"{DAYS[at.tm_wday]}, {date} {clock} GMT"
