@@ -3,6 +3,7 @@
     urllib.error.URLError (an OSError)
     ├── urllib.error.HTTPError       a reply came and its status is an error; it is the reply itself
     │   └── RedirectRefused          a redirect that the policy does not follow
+    ├── urllib.error.ContentTooShortError    urlretrieve got less than it should; .content
     └── MiniHTTPError                all the rest
         ├── InvalidRequest           also ValueError
         │   ├── InvalidURL           also http.client.InvalidURL
@@ -11,6 +12,7 @@
         ├── ConnectionFailed
         │   ├── NameNotResolved      also socket.gaierror
         │   ├── ConnectFailed        also ConnectionError
+        │   ├── TunnelRefused        .status, .headers and .body are the proxy's
         │   └── TLSFailed            .reason is the ssl.SSLError
         ├── TimedOut                 also TimeoutError; says "timed out"
         │   ├── ConnectTimedOut      also ConnectionFailed
@@ -18,6 +20,7 @@
         │   ├── WriteTimedOut
         │   └── TotalTimedOut
         ├── ConnectionBroken         also ConnectionResetError
+        ├── FTPRefused               .reason is the ftplib.Error
         ├── ProtocolError            also http.client.HTTPException
         │   ├── BadStatusLine        also http.client.BadStatusLine
         │   ├── BadField
@@ -38,12 +41,14 @@ from __future__ import annotations
 
 import http.client
 import socket
-from urllib.error import HTTPError, URLError
+from urllib.error import ContentTooShortError, HTTPError, URLError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
+
+    from mini_http.base.headers import Headers
 
 __all__ = [
     "BadChunk",
@@ -56,6 +61,8 @@ __all__ = [
     "ConnectTimedOut",
     "ConnectionBroken",
     "ConnectionFailed",
+    "ContentTooShortError",
+    "FTPRefused",
     "HTTPError",
     "IncompleteRead",
     "InvalidField",
@@ -72,6 +79,7 @@ __all__ = [
     "TLSFailed",
     "TimedOut",
     "TotalTimedOut",
+    "TunnelRefused",
     "URLError",
     "UnaskedUpgrade",
     "WriteTimedOut",
@@ -146,6 +154,29 @@ class ConnectFailed(ConnectionFailed, ConnectionError):
     """Raised when no address of a host could be connected to; `reason` is the last OSError."""
 
 
+class TunnelRefused(ConnectionFailed):
+    """Raised when a proxy does not open a tunnel.
+
+    `status`, `headers` and `body` are those of its reply, the body no longer than what explains it;
+    without a reply they are None, None and b"".
+    """
+
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        headers: Headers | None = None,
+        body: bytes = b"",
+        *,
+        reason: BaseException | None = None,
+    ) -> None:
+        # urllib has an OSError there.
+        super().__init__(message, reason=reason or OSError(message))
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
 class TLSFailed(ConnectionFailed):
     """Raised when a TLS handshake fails; `reason` is the `ssl.SSLError`."""
 
@@ -178,6 +209,10 @@ class ConnectionBroken(MiniHTTPError, ConnectionResetError):
 
 
 # --- what the server sent
+
+
+class FTPRefused(MiniHTTPError):
+    """Raised when an FTP server does not give what was asked; `reason` is the `ftplib.Error`."""
 
 
 class ProtocolError(MiniHTTPError, http.client.HTTPException):

@@ -95,14 +95,20 @@ DEFAULT_SETTINGS = TLSSettings()
 
 
 def start_tls(
-    stream: Stream, server_name: str, settings: TLSSettings, deadline: Deadline
+    stream: Stream,
+    server_name: str,
+    settings: TLSSettings,
+    deadline: Deadline,
+    session: ssl.SSLSession | None = None,
 ) -> ssl.SSLSocket:
     """The handshake, over a socket that is connected; returns the socket to use from then on.
 
     `server_name` is a host name, or an IP address, for which the certificate must be (RFC 9110
-    section 4.3.4). The socket returned has no timeout; the one given must not be used any more. It
-    is closed if this fails. If the server later ends the connection without saying so in TLS,
-    reading raises ssl.SSLEOFError: anyone on the way could have cut it (RFC 9112 section 9.8).
+    section 4.3.4). `session`, of an earlier socket with the same settings, is to be resumed: as FTP
+    servers want it of data connections. The socket returned has no timeout; the one given must not
+    be used any more. It is closed if this fails. If the server later ends the connection without
+    saying so in TLS, reading raises ssl.SSLEOFError: anyone on the way could have cut it (RFC 9112
+    section 9.8).
 
     Raises TLSFailed, whose `reason` is the ssl.SSLError or other OSError; ConnectTimedOut; and
     StateError for a stream that is no plain socket.
@@ -124,6 +130,7 @@ def start_tls(
             # context of the caller's may verify in wrap_socket, as truststore's does.
             do_handshake_on_connect=settings.context is not None,
             suppress_ragged_eofs=False,
+            session=session,
         )
         tls.do_handshake()
         tls.settimeout(None)

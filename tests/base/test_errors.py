@@ -23,6 +23,7 @@ import pytest
 
 from mini_http import base
 from mini_http.base import errors
+from mini_http.base.headers import Headers
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,7 +80,9 @@ def test_every_class_of_the_module_is_drawn_and_exported():
         if inspect.isclass(value) and value.__module__ == errors.__name__
     ]
     assert sorted(defined) == sorted(OURS)
-    assert sorted(errors.__all__) == sorted([*OURS, "HTTPError", "URLError"])
+    assert sorted(errors.__all__) == sorted(
+        [*OURS, "ContentTooShortError", "HTTPError", "URLError"]
+    )
     assert errors.__all__ == sorted(errors.__all__)
 
 
@@ -202,6 +205,21 @@ def test_bad_status_line_keeps_the_line():
     assert errors.BadStatusLine("no HTTP/1 status line").line == ""
 
 
+def test_a_refused_tunnel_has_what_the_proxy_said_and_a_reason_as_in_urllib():
+    headers = Headers([("Proxy-Authenticate", "Basic")])
+    error = errors.TunnelRefused("Tunnel connection failed: 407 No", 407, headers, b"no")
+    assert (error.status, error.headers, error.body) == (407, headers, b"no")
+    assert isinstance(error.reason, OSError)
+    assert str(error.reason) == str(error) == "Tunnel connection failed: 407 No"
+
+
+def test_a_refused_tunnel_may_have_no_reply_but_a_reason():
+    cause = ConnectionResetError()
+    error = errors.TunnelRefused("hung up", reason=cause)
+    assert (error.status, error.headers, error.body) == (None, None, b"")
+    assert error.reason is cause
+
+
 def test_remote_disconnected_says_what_http_client_says():
     error = errors.RemoteDisconnected()
     assert str(error) == "Remote end closed connection without response"
@@ -284,6 +302,9 @@ def test_what_a_class_adds_survives_pickling():
     assert (revived.partial, revived.expected) == (b"partial", 3)
     revived = pickle.loads(pickle.dumps(errors.LimitExceeded("headers", 100, 130)))
     assert (revived.limit, revived.found) == (100, 130)
+    headers = Headers([("Via", "here")])
+    revived = pickle.loads(pickle.dumps(errors.TunnelRefused("no", 407, headers, b"page")))
+    assert (revived.status, revived.headers, revived.body) == (407, headers, b"page")
     revived = pickle.loads(pickle.dumps(errors.BadStatusLine("no status line", "x")))
     assert revived.line == "x"
 
