@@ -162,12 +162,15 @@ class Pool:
         if route.scheme == "http+unix":
             stream = dial_unix(route.host, phase)
         else:
-            stream = dial(route.host, route.port, phase, route.options or DEFAULT_OPTIONS)
+            first = route.proxy or route
+            stream = dial(first.host, first.port, phase, route.options or DEFAULT_OPTIONS)
         client = self.client_class.over(stream, timeout=timeout.connect, limits=self.limits)
         client.place = self._place_of(route)
         client.on_free = self.release
+        client.deadline = deadline
+        if route.proxy is not None:
+            route.proxy.lead(client, route.host, route.port)
         if route.tls is not None:
-            client.deadline = deadline
             client.starttls(route.host, route.tls)
         client.opened_at = self._clock()
         self.opened += 1
@@ -250,6 +253,16 @@ class Pool:
             for client in list(place)
             if client.idle_since <= before
         )
+
+    def close_unproven(self, route: Route) -> None:
+        """Closes the idle connections along `route` that have served one request only.
+
+        Their server has yet to show that it keeps connections. This is for a request that may not
+        be sent again, where servers close without having said so.
+        """
+        for client in list(self._places.get(route, ())):
+            if client.exchanges < 2:
+                self._close_one(client, CloseReason.POOL_FULL)
 
     def close(self) -> None:
         """Closes all idle connections; those in use are closed when their replies end.

@@ -12,13 +12,14 @@ import weakref
 
 import pytest
 from support.servers import ScriptedServer
-from support.steps import Close, Drain, Expect, Pause, Reset, Send, SendSplit
+from support.steps import Close, Drain, Expect, Pause, Reset, Send, SendSplit, StartTLS
 
 from mini_http.base import errors
 from mini_http.base.timeouts import Deadline, Timeout
 from mini_http.codec.framing import CloseReason
 from mini_http.connect.dial import DialOptions
 from mini_http.connect.tls import TLSSettings
+from mini_http.connect.tunnel import Proxy
 from mini_http.exchange.request_body import request_body
 from mini_http.keepalive.policy import PoolPolicy
 from mini_http.keepalive.pool import Pool, PooledClient, shared_pool
@@ -29,6 +30,7 @@ pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
 PATIENCE = 20.0
 """Far more seconds than anything here takes."""
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+OPENED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 CLOSING = HELLO.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
 KIB64 = 64 * 1024
 
@@ -663,6 +665,20 @@ def test_there_is_one_pool_for_the_process():
     assert shared_pool() is shared_pool()
 
 
+def test_connections_that_served_once_only_can_be_closed(pool):
+    with ScriptedServer([[HELLO] * 2 + [Drain()], [HELLO, Drain()]]) as server:
+        first, second = (pool.acquire(route_to(server), Timeout(PATIENCE)) for _ in range(2))
+        for client in (first, first, second):
+            client.exchange("GET", "/", [("Host", "a")]).read()
+            pool.acquire(route_to(server), Timeout(PATIENCE))
+        for client in (first, second):
+            pool.release(client)
+        pool.close_unproven(route_to(server))
+        assert [first.closed, second.closed] == [False, True]
+        pool.close_unproven(Route("http", "nobody.example", 80))
+        pool.close()
+
+
 # --- the ways there are
 
 
@@ -707,6 +723,143 @@ def test_a_handshake_that_fails_leaves_nothing_behind(pool, certificates):
         with pytest.raises(errors.TLSFailed, match="self-signed"):
             pool.send(route, "GET", "/", [("Host", "a")], timeout=Timeout(PATIENCE))
     assert (pool.opened, pool.idle_count()) == (0, 0)
+
+
+def through(proxy, authorization=None, **options):
+    """The route to a host that only the proxy knows, through a tunnel."""
+    way = Proxy(*proxy.address, authorization)
+    return Route("http", "origin.example", 8080, proxy=way, **options)
+
+
+def fetch_along(pool, route, timeout=PATIENCE):
+    timeout = Timeout.of(timeout)
+    return pool.send(route, "GET", "/", [("Host", "a")], timeout=timeout).read()
+
+
+def test_a_connection_may_be_a_tunnel_that_is_opened_once(pool):
+    with ScriptedServer([[OPENED, *[HELLO] * 5]]) as proxy:
+        route = through(proxy)
+        assert [fetch_along(pool, route) for _ in range(5)] == [b"hello"] * 5
+        assert (pool.opened, pool.idle_count()) == (1, 1)
+    connect, *requests = proxy.requests
+    assert connect == b"CONNECT origin.example:8080 HTTP/1.1\r\nHost: origin.example:8080\r\n\r\n"
+    assert requests == [b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"] * 5
+
+
+def test_a_tunnel_may_hold_tls(pool, certificates):
+    settings = TLSSettings(ca_file=certificates.ca_file)
+    script = [OPENED, StartTLS(certificates.good.server_context()), HELLO, HELLO, Drain()]
+    with ScriptedServer([script]) as proxy:
+        way = Proxy(*proxy.address, "Basic eDp5")
+        route = Route("https", "localhost", 443, settings, proxy=way)
+        assert [fetch_along(pool, route) for _ in range(2)] == [b"hello"] * 2
+        assert pool.opened == 1
+        pool.close()
+    credentials = [b"eDp5" in request for request in proxy.requests]
+    assert credentials == [True, False, False]
+
+
+def test_the_certificate_in_a_tunnel_must_be_the_hosts(pool, certificates):
+    settings = TLSSettings(ca_file=certificates.ca_file)
+    script = [OPENED, StartTLS(certificates.good.server_context()), Drain()]
+    with ScriptedServer([script]) as proxy:
+        route = Route("https", "elsewhere.example", 443, settings, proxy=Proxy(*proxy.address))
+        with pytest.raises(errors.TLSFailed, match=r"not for elsewhere\.example"):
+            fetch_along(pool, route)
+    assert (pool.opened, pool.idle_count()) == (0, 0)
+
+
+def test_nothing_that_came_before_tls_is_taken_for_tls(pool):
+    script = [OPENED + HELLO, Drain()]
+    with ScriptedServer([script]) as proxy:
+        route = Route("https", "localhost", 443, TLSSettings(), proxy=Proxy(*proxy.address))
+        with pytest.raises(errors.TLSFailed, match="came in the clear before TLS began"):
+            fetch_along(pool, route)
+    assert (pool.opened, pool.idle_count()) == (0, 0)
+
+
+def test_a_tunnel_that_one_password_opened_serves_no_other(pool):
+    with ScriptedServer([[OPENED, HELLO, Drain()]], again=True) as proxy:
+        for authorization in (None, "Basic eDp5", "Basic eDp6"):
+            assert fetch_along(pool, through(proxy, authorization)) == b"hello"
+        assert (pool.opened, pool.idle_count()) == (3, 3)
+        pool.close()
+
+
+def test_a_tunnel_that_the_proxy_closed_is_opened_again(pool):
+    with ScriptedServer([[OPENED, HELLO], [OPENED, HELLO]]) as proxy:
+        route = through(proxy)
+        client = pool.acquire(route, Timeout(PATIENCE))
+        assert client.exchange("GET", "/", [("Host", "a")]).read() == b"hello"
+        assert client.wait_for_input(PATIENCE)
+        assert fetch_along(pool, route) == b"hello"
+    assert [request.split()[0] for request in proxy.requests] == [b"CONNECT", b"GET"] * 2
+
+
+NO_TUNNELS = {
+    "refused": b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n",
+    "hung up": b"",
+}
+
+
+@pytest.mark.parametrize("reply", NO_TUNNELS.values(), ids=NO_TUNNELS)
+def test_a_tunnel_that_is_not_opened_is_asked_for_once_and_leaves_nothing(pool, reply):
+    with (
+        ScriptedServer([[reply]]) as proxy,
+        pytest.raises(errors.TunnelRefused, match="Tunnel connection failed"),
+    ):
+        fetch_along(pool, through(proxy))
+    assert (pool.opened, pool.idle_count(), len(proxy.requests)) == (0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "error"),
+    [
+        (Timeout(connect=0.05), errors.ConnectTimedOut),
+        (Timeout(None, None, total=0.05), errors.TotalTimedOut),
+    ],
+    ids=["connect", "total"],
+)
+def test_a_proxy_that_says_nothing_is_not_waited_for(pool, timeout, error):
+    with ScriptedServer([[Expect(), Drain()]]) as proxy, pytest.raises(error):
+        fetch_along(pool, through(proxy), timeout)
+    assert (pool.opened, pool.idle_count()) == (0, 0)
+
+
+def test_a_proxy_that_is_not_there_can_not_be_connected_to(pool):
+    with ScriptedServer() as proxy:
+        route = through(proxy)
+    with pytest.raises(errors.ConnectFailed, match=f":{route.proxy.port}: Connection refused"):
+        fetch_along(pool, route)
+
+
+def test_a_proxy_is_dialed_as_the_options_say(pool):
+    def refuse(address):
+        asked.append(address)
+        return False
+
+    asked = []
+    with ScriptedServer() as proxy:
+        route = through(proxy, options=DialOptions(allow_address=refuse))
+        with pytest.raises(errors.ConnectFailed, match="address not allowed"):
+            fetch_along(pool, route)
+    assert asked == ["127.0.0.1"]
+
+
+def test_a_request_that_may_not_be_sent_leaves_its_connection_to_the_next(pool):
+    with ScriptedServer([[HELLO]]) as server:
+        with pytest.raises(errors.InvalidField):
+            pool.send(route_to(server), "GET", "/", [("Host", "a\r\nb")])
+        assert fetch(pool, server) == b"hello"
+    assert pool.opened == 1
+
+
+def test_a_connection_that_speaks_another_protocol_is_not_kept(pool):
+    switching = b"HTTP/1.1 101 Switching\r\nUpgrade: other\r\n\r\n"
+    with ScriptedServer([[switching, Drain()]]) as server:
+        fields = [("Host", "a"), ("Connection", "upgrade"), ("Upgrade", "other")]
+        assert pool.send(route_to(server), "GET", "/", fields).status == 101
+    assert pool.idle_count() == 0
 
 
 def test_connections_can_be_of_a_class_of_ones_own(clock):

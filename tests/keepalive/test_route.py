@@ -6,6 +6,7 @@ import pytest
 
 from mini_http.connect.dial import DialOptions
 from mini_http.connect.tls import TLSSettings
+from mini_http.connect.tunnel import Proxy
 from mini_http.keepalive.route import Route
 
 HTTP = Route("http", "example.org", 80)
@@ -33,6 +34,7 @@ def test_equal_routes_are_one_key():
         HTTPS.replace(options=DialOptions(source_address=("127.0.0.2", 0))),
         HTTPS.replace(options=DialOptions(resolver=lambda *_: [])),
         HTTPS.replace(options=DialOptions(socket_options=())),
+        HTTPS.replace(proxy=Proxy("proxy", 3128)),
     ],
     ids=repr,
 )
@@ -48,3 +50,27 @@ def test_the_zone_of_an_address_is_a_part_of_the_key():
 def test_a_route_can_not_be_changed():
     with pytest.raises(AttributeError, match="frozen"):
         HTTP.host = "example.com"
+
+
+def test_who_we_are_to_a_proxy_is_a_part_of_the_key():
+    tunnels = [
+        HTTPS.replace(proxy=Proxy("proxy", 3128, authorization))
+        for authorization in (None, "Basic eDp5", "Basic eDp6")
+    ]
+    assert len(set(tunnels)) == 3
+
+
+def test_its_representation_hides_who_we_are_to_a_proxy():
+    assert "eDp5" not in repr(HTTPS.replace(proxy=Proxy("proxy", 3128, "Basic eDp5")))
+
+
+def test_the_table_of_routes_has_each_combination_once():
+    lines = [line.split(maxsplit=3) for line in Route.__doc__.splitlines()]
+    rows = [tuple(line[:3]) for line in lines if len(line) == 4 and line[1] in ("None", "set")]
+    assert rows == [
+        ("http", "None", "None"),
+        ("https", "set", "None"),
+        ("http", "None", "set"),
+        ("https", "set", "set"),
+        ("http+unix", "None", "None"),
+    ]

@@ -133,8 +133,29 @@ class AbstractHTTPHandler(BaseHandler):
         return route
 
     def _proxied_route(self, request: Request) -> Route:
-        # Sent to the origin instead, what was meant for a proxy would leak.
-        raise base.errors.InvalidRequest("proxies are not supported yet (set_proxy, host)")
+        """The route of a request whose `host` was set: a tunnel through that host if there is a
+        tunnel host; else to that host itself, which is a proxy where the target is a whole URL.
+
+        Raises InvalidRequest rather than have a proxy read what is for TLS.
+        """
+        from mini_http.base.authority import read_place
+        from mini_http.base.commands import command
+        from mini_http.connect.tunnel import Proxy
+
+        scheme, tls, options = request.type, self._settings(), self._options
+        secured = request.url.scheme in ("https", "ftps")
+        if secured and (tls is None or request.has_proxy()):
+            raise base.errors.InvalidRequest(f"a proxy would read this: {request.url!r}")
+        if request._tunnel_host is None:
+            way = Proxy.parse(f"{scheme}://{request.host}")
+            route = Route(scheme, way.host, way.port, tls, options)
+            if not command(request.get_method()).idempotent:
+                self.pool.close_unproven(route)  # tinyproxy closes and does not say so
+            return route
+        host, port, _, _ = read_place(scheme, request._tunnel_host)
+        fields = request.headers | request.unredirected_hdrs
+        way = Proxy.parse(request.host).replace(authorization=fields.get("Proxy-authorization"))
+        return Route(scheme, host, port or 0, tls, options, way)
 
     def _settings(self) -> TLSSettings | None:
         return None

@@ -496,13 +496,6 @@ def test_codings_are_not_asked_for_by_an_opener_that_would_not_undo_them(opener,
     assert "accept-encoding" not in account(plain.open(request))["headers"]
 
 
-def test_a_request_for_a_proxy_is_refused_and_not_sent_to_the_origin():
-    request = Request("http://127.0.0.1:1/")
-    request.set_proxy("127.0.0.1:9", "http")
-    with pytest.raises(errors.InvalidRequest, match="proxies are not supported yet"):
-        build_opener().open(request)
-
-
 # --- connections of a class that somebody else made
 
 
