@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from mini_http.base.errors import (
         ConnectTimedOut as ConnectTimedOut,
     )
+    from mini_http.base.errors import ContentTooShortError as ContentTooShortError
+    from mini_http.base.errors import FTPRefused as FTPRefused
     from mini_http.base.errors import (
         HTTPError as HTTPError,
     )
@@ -97,6 +99,7 @@ if TYPE_CHECKING:
     from mini_http.base.errors import (
         TotalTimedOut as TotalTimedOut,
     )
+    from mini_http.base.errors import TunnelRefused as TunnelRefused
     from mini_http.base.errors import (
         UnaskedUpgrade as UnaskedUpgrade,
     )
@@ -115,7 +118,11 @@ if TYPE_CHECKING:
         Timeout as Timeout,
     )
     from mini_http.base.url import URL as URL
+    from mini_http.codec.challenges import parse_http_list as parse_http_list
+    from mini_http.codec.challenges import parse_keqv_list as parse_keqv_list
     from mini_http.codec.framing import CloseReason as CloseReason
+    from mini_http.codec.gopher_menu import GopherItem as GopherItem
+    from mini_http.codec.gopher_menu import gopher_menu as gopher_menu
     from mini_http.connect.datagram import DatagramClient as DatagramClient
     from mini_http.connect.dial import DialOptions as DialOptions
     from mini_http.connect.simple_client import SimpleClient as SimpleClient
@@ -140,15 +147,33 @@ if TYPE_CHECKING:
         urlopen as urlopen,
     )
     from mini_http.opener.director import OpenerDirector as OpenerDirector
+    from mini_http.opener.ftp_wrapper import ftpwrapper as ftpwrapper
     from mini_http.opener.handlers.base import BaseHandler as BaseHandler
+    from mini_http.opener.handlers.basic_auth import (
+        AbstractBasicAuthHandler as AbstractBasicAuthHandler,
+    )
+    from mini_http.opener.handlers.basic_auth import HTTPBasicAuthHandler as HTTPBasicAuthHandler
+    from mini_http.opener.handlers.basic_auth import ProxyBasicAuthHandler as ProxyBasicAuthHandler
     from mini_http.opener.handlers.coding import ContentCodingHandler as ContentCodingHandler
     from mini_http.opener.handlers.cookies import HTTPCookieProcessor as HTTPCookieProcessor
+    from mini_http.opener.handlers.data import DataHandler as DataHandler
+    from mini_http.opener.handlers.digest_auth import (
+        AbstractDigestAuthHandler as AbstractDigestAuthHandler,
+    )
+    from mini_http.opener.handlers.digest_auth import HTTPDigestAuthHandler as HTTPDigestAuthHandler
+    from mini_http.opener.handlers.digest_auth import (
+        ProxyDigestAuthHandler as ProxyDigestAuthHandler,
+    )
     from mini_http.opener.handlers.errors import (
         HTTPDefaultErrorHandler as HTTPDefaultErrorHandler,
     )
     from mini_http.opener.handlers.errors import (
         HTTPErrorProcessor as HTTPErrorProcessor,
     )
+    from mini_http.opener.handlers.file import FileHandler as FileHandler
+    from mini_http.opener.handlers.ftp import CacheFTPHandler as CacheFTPHandler
+    from mini_http.opener.handlers.ftp import FTPHandler as FTPHandler
+    from mini_http.opener.handlers.gopher import GopherHandler as GopherHandler
     from mini_http.opener.handlers.http import AbstractHTTPHandler as AbstractHTTPHandler
     from mini_http.opener.handlers.http import (
         HTTPHandler as HTTPHandler,
@@ -156,28 +181,62 @@ if TYPE_CHECKING:
     from mini_http.opener.handlers.http import (
         HTTPSHandler as HTTPSHandler,
     )
+    from mini_http.opener.handlers.proxy import ProxyHandler as ProxyHandler
     from mini_http.opener.handlers.redirect import (
         HTTPRedirectHandler as HTTPRedirectHandler,
     )
     from mini_http.opener.handlers.redirect import (
         RedirectPolicy as RedirectPolicy,
     )
+    from mini_http.opener.handlers.unix import UnixHandler as UnixHandler
     from mini_http.opener.handlers.unknown import UnknownHandler as UnknownHandler
+    from mini_http.opener.local_paths import pathname2url as pathname2url
+    from mini_http.opener.local_paths import url2pathname as url2pathname
+    from mini_http.opener.passwords import HTTPPasswordMgr as HTTPPasswordMgr
+    from mini_http.opener.passwords import (
+        HTTPPasswordMgrWithDefaultRealm as HTTPPasswordMgrWithDefaultRealm,
+    )
+    from mini_http.opener.passwords import (
+        HTTPPasswordMgrWithPriorAuth as HTTPPasswordMgrWithPriorAuth,
+    )
+    from mini_http.opener.proxies import getproxies as getproxies
+    from mini_http.opener.proxies import getproxies_environment as getproxies_environment
+    from mini_http.opener.proxies import proxy_bypass as proxy_bypass
+    from mini_http.opener.proxies import proxy_bypass_environment as proxy_bypass_environment
+    from mini_http.opener.replies import addbase as addbase
+    from mini_http.opener.replies import addclosehook as addclosehook
+    from mini_http.opener.replies import addinfo as addinfo
+    from mini_http.opener.replies import addinfourl as addinfourl
     from mini_http.opener.request import Request as Request
+    from mini_http.tools.install import install as install
+    from mini_http.tools.install import uninstall as uninstall
+    from mini_http.tools.legacy import FancyURLopener as FancyURLopener
+    from mini_http.tools.legacy import URLopener as URLopener
+    from mini_http.tools.recorder import Recorder as Recorder
+    from mini_http.tools.recorder import recording as recording
+    from mini_http.tools.replayer import Replayer as Replayer
+    from mini_http.tools.replayer import replaying as replaying
+    from mini_http.tools.requests_adapter import RequestsAdapter as RequestsAdapter
+    from mini_http.tools.responses_handler import ResponsesHandler as ResponsesHandler
+    from mini_http.tools.responses_handler import mocked as mocked
+    from mini_http.tools.retrieve import urlcleanup as urlcleanup
+    from mini_http.tools.retrieve import urlretrieve as urlretrieve
 
 _HOMES = {
     "base.errors": """
         BadChunk BadCoding BadField BadFraming BadStatusLine BodyNotReplayable ConnectFailed
-        ConnectTimedOut ConnectionBroken ConnectionFailed HTTPError IncompleteRead InvalidField
-        InvalidRequest InvalidURL LimitExceeded MiniHTTPError NameNotResolved ProtocolError
-        ReadTimedOut RedirectRefused RemoteDisconnected StateError TLSFailed TimedOut TotalTimedOut
-        URLError UnaskedUpgrade WriteTimedOut
+        ConnectTimedOut ConnectionBroken ConnectionFailed ContentTooShortError FTPRefused HTTPError
+        IncompleteRead InvalidField InvalidRequest InvalidURL LimitExceeded MiniHTTPError
+        NameNotResolved ProtocolError ReadTimedOut RedirectRefused RemoteDisconnected StateError
+        TLSFailed TimedOut TotalTimedOut TunnelRefused URLError UnaskedUpgrade WriteTimedOut
     """,
     "base.headers": "Headers",
     "base.limits": "Limits",
     "base.timeouts": "Deadline Timeout",
     "base.url": "URL",
+    "codec.challenges": "parse_http_list parse_keqv_list",
     "codec.framing": "CloseReason",
+    "codec.gopher_menu": "GopherItem gopher_menu",
     "connect.datagram": "DatagramClient",
     "connect.dial": "DialOptions",
     "connect.simple_client": "SimpleClient",
@@ -189,18 +248,47 @@ _HOMES = {
     "keepalive.route": "Route",
     "opener.api": "build_opener install_opener urlopen",
     "opener.director": "OpenerDirector",
+    "opener.ftp_wrapper": "ftpwrapper",
     "opener.handlers.base": "BaseHandler",
+    "opener.handlers.basic_auth": """
+        AbstractBasicAuthHandler HTTPBasicAuthHandler ProxyBasicAuthHandler
+    """,
     "opener.handlers.coding": "ContentCodingHandler",
     "opener.handlers.cookies": "HTTPCookieProcessor",
+    "opener.handlers.data": "DataHandler",
+    "opener.handlers.digest_auth": """
+        AbstractDigestAuthHandler HTTPDigestAuthHandler ProxyDigestAuthHandler
+    """,
     "opener.handlers.errors": "HTTPDefaultErrorHandler HTTPErrorProcessor",
+    "opener.handlers.file": "FileHandler",
+    "opener.handlers.ftp": "CacheFTPHandler FTPHandler",
+    "opener.handlers.gopher": "GopherHandler",
     "opener.handlers.http": "AbstractHTTPHandler HTTPHandler HTTPSHandler",
+    "opener.handlers.proxy": "ProxyHandler",
     "opener.handlers.redirect": "HTTPRedirectHandler RedirectPolicy",
+    "opener.handlers.unix": "UnixHandler",
     "opener.handlers.unknown": "UnknownHandler",
+    "opener.local_paths": "pathname2url url2pathname",
+    "opener.passwords": """
+        HTTPPasswordMgr HTTPPasswordMgrWithDefaultRealm HTTPPasswordMgrWithPriorAuth
+    """,
+    "opener.proxies": "getproxies getproxies_environment proxy_bypass proxy_bypass_environment",
+    "opener.replies": "addbase addclosehook addinfo addinfourl",
     "opener.request": "Request",
+    "tools.install": "install uninstall",
+    "tools.legacy": "FancyURLopener URLopener",
+    "tools.recorder": "Recorder recording",
+    "tools.replayer": "Replayer replaying",
+    "tools.requests_adapter": "RequestsAdapter",
+    "tools.responses_handler": "ResponsesHandler mocked",
+    "tools.retrieve": "urlcleanup urlretrieve",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
-__all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604
+# Not for `import *`: these need libraries that not everybody has.
+_NEED_MORE = {"RequestsAdapter", "ResponsesHandler", "mocked"}
+
+__all__ = ["__version__", *sorted(_HOME_OF.keys() - _NEED_MORE)]  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> object:

@@ -12,7 +12,7 @@ import mini_http
 from mini_http import _HOME_OF, _HOMES
 
 ROOT = Path(mini_http.__file__).parent.parent
-NAMES = sorted(set(mini_http.__all__) - {"__version__"})
+NAMES = sorted(_HOME_OF)
 
 
 def loaded_by(code):
@@ -38,7 +38,7 @@ def test_a_name_is_what_its_home_has(name):
 def test_a_name_stands_where_it_is_made(name):
     value = getattr(mini_http, name)
     made_in = value.__module__
-    is_urllibs = name in ("HTTPError", "URLError")
+    is_urllibs = name in ("ContentTooShortError", "HTTPError", "URLError")
     assert made_in == ("urllib.error" if is_urllibs else f"mini_http.{_HOME_OF[name]}")
 
 
@@ -62,7 +62,18 @@ def test_no_name_has_two_homes():
 
 
 def test_all_lists_the_names_once_and_in_order():
-    assert mini_http.__all__ == ["__version__", *NAMES]
+    for_all = [name for name in NAMES if name not in mini_http._NEED_MORE]
+    assert mini_http.__all__ == ["__version__", *for_all]
+
+
+def test_a_star_import_needs_no_library_that_not_everybody_has():
+    code = """
+import sys
+sys.modules["requests"] = None
+from mini_http import *
+assert "urlretrieve" in globals()
+"""
+    assert "mini_http.tools.retrieve" in loaded_by(code)
 
 
 def test_the_whole_tree_of_errors_is_there():

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import socket
 import ssl
 import urllib.request
@@ -14,6 +15,9 @@ from support.steps import Drain, Expect
 from mini_http import (
     BaseHandler,
     ContentCodingHandler,
+    DataHandler,
+    FileHandler,
+    FTPHandler,
     HTTPDefaultErrorHandler,
     HTTPError,
     HTTPErrorProcessor,
@@ -22,6 +26,7 @@ from mini_http import (
     HTTPSHandler,
     OpenerDirector,
     Pool,
+    ProxyHandler,
     Request,
     Timeout,
     UnknownHandler,
@@ -48,7 +53,15 @@ def nothing_installed():
     shared_pool().close()
 
 
-pytestmark = pytest.mark.usefixtures("no_leaked_descriptors", "nothing_installed")
+@pytest.fixture
+def no_proxies(monkeypatch):
+    """An environment that names no proxies."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+pytestmark = pytest.mark.usefixtures("no_leaked_descriptors", "no_proxies", "nothing_installed")
 
 
 def account(reply):
@@ -64,9 +77,16 @@ def classes(opener):
 # --- build_opener
 
 
+USUAL = set(api.default_handlers()) - {ProxyHandler}
+"""What an opener has where the environment names no proxies: then a ProxyHandler has no hooks."""
+
+
 def test_the_usual_handlers_are_in_the_table():
-    assert classes(build_opener()) == set(api.DEFAULT_HANDLERS)
-    assert set(api.DEFAULT_HANDLERS) == {
+    assert classes(build_opener()) == USUAL
+    assert {
+        DataHandler,
+        FileHandler,
+        FTPHandler,
         UnknownHandler,
         HTTPHandler,
         HTTPSHandler,
@@ -74,7 +94,7 @@ def test_the_usual_handlers_are_in_the_table():
         HTTPRedirectHandler,
         ContentCodingHandler,
         HTTPErrorProcessor,
-    }
+    } == USUAL
 
 
 class Own(HTTPHandler):
@@ -99,19 +119,27 @@ def test_what_is_given_replaces_the_usual_one(given, expected):
     assert [type(handler) for handler in found] == [expected]
     if not isinstance(given, type):
         assert found == [given]
-    assert len(opener.handlers) == len(api.DEFAULT_HANDLERS)
+    assert len(opener.handlers) == len(USUAL)
 
 
-@pytest.mark.parametrize("default", api.DEFAULT_HANDLERS)
+@pytest.mark.parametrize("default", USUAL)
 def test_each_usual_handler_can_be_replaced(default):
     own = type("Own", (default,), {})
-    assert classes(build_opener(own)) == {*api.DEFAULT_HANDLERS, own} - {default}
+    assert classes(build_opener(own)) == {*USUAL, own} - {default}
+
+
+def test_proxies_given_replace_those_of_the_environment(monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://a.test:1")
+    found = [h for h in build_opener().handlers if isinstance(h, ProxyHandler)]
+    assert [handler.proxies for handler in found] == [{"http": "http://a.test:1"}]
+    given = ProxyHandler({"https": "http://b.test:2"})
+    assert [h for h in build_opener(given).handlers if isinstance(h, ProxyHandler)] == [given]
 
 
 @pytest.mark.parametrize("given", [Extra, Extra()])
 def test_what_replaces_nothing_is_added(given):
     opener = build_opener(given)
-    assert classes(opener) == {*api.DEFAULT_HANDLERS, Extra}
+    assert classes(opener) == {*USUAL, Extra}
     assert opener.open("own://host/path").read() == b"/path"
 
 
