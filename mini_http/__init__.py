@@ -127,6 +127,8 @@ if TYPE_CHECKING:
     from mini_http.connect.dial import DialOptions as DialOptions
     from mini_http.connect.simple_client import SimpleClient as SimpleClient
     from mini_http.connect.tls import TLSSettings as TLSSettings
+    from mini_http.connect.tunnel import Proxy as Proxy
+    from mini_http.connect.tunnel import open_tunnel as open_tunnel
     from mini_http.exchange.client import (
         HTTPClient as HTTPClient,
     )
@@ -241,6 +243,7 @@ _HOMES = {
     "connect.dial": "DialOptions",
     "connect.simple_client": "SimpleClient",
     "connect.tls": "TLSSettings",
+    "connect.tunnel": "Proxy open_tunnel",
     "exchange.client": "HTTPClient HTTPSClient",
     "exchange.response": "HTTPResponse",
     "keepalive.policy": "PoolPolicy",

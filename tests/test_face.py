@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from support.servers import ScriptedServer
 
 import mini_http
 from mini_http import _HOME_OF, _HOMES
@@ -163,3 +164,21 @@ def test_the_values_can_be_had_without_the_floors_above():
     loaded = loaded_by("from mini_http import Headers, Limits, Timeout, URL")
     floors = {name.split(".")[1] for name in loaded if name.startswith("mini_http.")}
     assert floors == {"base"}
+
+
+PLAIN_GET = """
+from mini_http import urlopen
+with urlopen("{url}") as reply:
+    reply.read()
+assert reply.headers["Content-Length"]
+"""
+
+
+def test_a_plain_get_loads_nothing_that_it_does_not_need():
+    with ScriptedServer([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"]) as server:
+        loaded = loaded_by(PLAIN_GET.format(url=server.url))
+    needed = {"socket", "_socket", "select", "selectors", "zlib", "contextlib"}
+    needed |= {"mini_http.connect.dial", "mini_http.connect.resolve"}
+    assert "mini_http.opener.handlers.ftp" in loaded
+    assert loaded & (HEAVY - needed) == set()
+    assert not {"ftplib", "mimetypes", "base64", "http.cookiejar", "requests"} & loaded

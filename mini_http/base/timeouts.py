@@ -21,7 +21,8 @@ DEFAULT_SECONDS = 60.0
 class Timeout(Value):
     """How many seconds each part of an exchange may take.
 
-    `connect`: resolving the name and connecting, all addresses together; the TLS handshake, again.
+    `connect`: resolving the name and connecting, all addresses together; a proxy's answer to
+    CONNECT, again; the TLS handshake, again.
     `read`: from sending the head to having the whole reply head; then each wait for body bytes.
     `total`: the whole exchange by the clock on the wall: name, connect, TLS, redirects, retries,
     body. None, in each: no limit.

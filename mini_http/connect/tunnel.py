@@ -12,6 +12,7 @@ to it that nothing came before TLS, continues the one to the host.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from time import monotonic
 
 from mini_http import base
@@ -59,6 +60,7 @@ class Proxy(Value):
     """One of PROXY_KINDS."""
 
     @staticmethod
+    @lru_cache(maxsize=64)  # asked about with every request
     def parse(text: str) -> Proxy:
         """The proxy that a variable or a setting names: "http://user:password@host:port".
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from mini_http.opener.handlers.authentication import Refusal
 
 
+_PLACED_FIELDS = frozenset({"Host", "Proxy-authorization"})
+"""Fields that have their place in a request, or none."""
+
+
 class Request:
     """A request for `url`, with `data` as its body and `headers` as its fields.
 
@@ -48,6 +52,8 @@ class Request:
     _host: str | None = None
     _selector: str | None = None
     _tunnel_host: str | None = None
+    _unproxied: tuple[str | None, str | None, str | None, str | None] | None = None
+    """What `choose_proxy` replaced of type, host and selector; and the credentials it added."""
     _secret_names: frozenset[str] = frozenset()
 
     def __init__(
@@ -89,7 +95,8 @@ class Request:
         if self.unredirected_hdrs.get("Host") == self.url.authority:
             del self.unredirected_hdrs["Host"]  # a handler added it for that URL
         self._full_url, self.url = _parse(url)
-        self._type = self._host = self._selector = None
+        self._leave_proxy()
+        self._type = self._host = self._selector = self._tunnel_host = None
 
     @full_url.deleter
     def full_url(self) -> None:
@@ -208,7 +215,8 @@ class Request:
 
     def fields(self) -> list[tuple[str, str]]:
         """All fields as they are sent: Host first, then `headers`, then those for this request
-        alone, which win where both have one.
+        alone, which win where both have one. Proxy-Authorization is for a proxy, so it is left out
+        of what goes to an origin, through a tunnel too (CVE-2023-32681).
         """
         spelling = self._spelling
         fields = self.unredirected_hdrs
@@ -216,12 +224,13 @@ class Request:
             fields = self.headers | fields
         sent = [("Host", self.url.authority)]
         for name, value in fields.items():
-            if name == "Proxy-authorization" and self._tunnel_host:
-                continue  # the proxy was told when it opened the tunnel
-            if name != "Host":
+            if name not in _PLACED_FIELDS:
                 sent.append((spelling.get(name, name), value))
-            elif value:
-                sent[0] = ("Host", value)
+            elif name == "Host":
+                if value:
+                    sent[0] = ("Host", value)
+            elif self.selector[:1] not in ("/", "*"):  # the whole URL, as for a proxy
+                sent.append((spelling.get(name, name), value))
         return sent
 
     def mark_secret(self, *names: str) -> None:
@@ -243,6 +252,7 @@ class Request:
         """
         self.deadline = None
         self.__dict__.pop("redirect_dict", None)
+        self._leave_proxy()
         if self.decode_content:
             self.decode_content = False
             self.unredirected_hdrs.pop("Accept-encoding", None)
@@ -270,12 +280,29 @@ class Request:
 
     def set_proxy(self, host: str, type: str) -> None:
         """Sends this request through the proxy at `host`; https is tunnelled through it."""
-        if self.type == "https" and not self._tunnel_host:
-            self._tunnel_host = self.host
+        if self.type == "https":
+            self._tunnel_host = self._tunnel_host or self.host
         else:
             self.type = type
             self.selector = self.url.absolute
         self.host = host
+
+    def choose_proxy(self, host: str, type: str, authorization: str | None = None) -> None:
+        """As `set_proxy`, with credentials for the proxy, until the request is opened again."""
+        self._unproxied = self._type, self._host, self._selector, authorization
+        if authorization is not None:
+            self.add_unredirected_header("Proxy-Authorization", authorization)
+        self.set_proxy(host, type)
+
+    def _leave_proxy(self) -> None:
+        """Undoes `choose_proxy`."""
+        if self._unproxied is None:
+            return
+        self._type, self._host, self._selector, authorization = self._unproxied
+        self._tunnel_host = self._unproxied = None
+        # Where a handler has answered the proxy's challenge since, it is another one.
+        if self.unredirected_hdrs.get("Proxy-authorization") == authorization:
+            self.unredirected_hdrs.pop("Proxy-authorization", None)
 
     def has_proxy(self) -> bool:
         """Whether the whole URL is the request target, as for a proxy."""
@@ -302,8 +329,7 @@ def as_request(given: Any) -> Request:
         )
         for name, value in given.unredirected_hdrs.items():
             request.add_unredirected_header(name, value)
-        if given._tunnel_host or given.has_proxy():
-            request.set_proxy(given.host, given.type)
+        _go_as(given, request)
         request.get_method = given.get_method  # type: ignore[method-assign]
         request.tidy()
     except AttributeError:
@@ -313,6 +339,22 @@ def as_request(given: Any) -> Request:
     request.deadline = getattr(given, "deadline", None)
     request.timeout = getattr(given, "timeout", NOT_GIVEN)
     return request
+
+
+def _go_as(given: Any, request: Request) -> None:
+    """Makes `request` go where one of urllib.request's goes, if not just to its URL."""
+    import urllib.request
+
+    plain = urllib.request.Request(given.full_url)
+    if given.type != plain.type:
+        request.type = given.type
+    if given.host != plain.host:
+        request.host = given.host
+    if given.has_proxy():
+        request.selector = request.url.absolute
+    elif given.selector != plain.selector:
+        request.selector = given.selector
+    request._tunnel_host = given._tunnel_host
 
 
 def _as_text(value: Any) -> Any:

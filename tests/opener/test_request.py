@@ -190,14 +190,6 @@ SAME = {
     "a proxy for https": lambda R: parts(
         told(R("https://example.com/a"), ("set_proxy", "proxy:3128", "http")), THROUGH_A_PROXY
     ),
-    "a proxy for https behind a proxy": lambda R: parts(
-        told(
-            R("https://example.com/a"),
-            ("set_proxy", "first:3128", "http"),
-            ("set_proxy", "second:3128", "http"),
-        ),
-        THROUGH_A_PROXY,
-    ),
     "the page behind a proxy": lambda R: (
         told(R(PAGE), ("set_proxy", "proxy:3128", "http")).origin_req_host
     ),
@@ -276,6 +268,98 @@ def test_hosts_are_normal_and_usual_ports_are_left_out():
 
 def test_what_is_not_legal_in_a_url_is_quoted_in_the_selector():
     assert Request("http://example.com/a b\u00e9?\u00fc").selector == "/a%20b%C3%A9?%C3%BC"
+
+
+def test_a_tunnel_stays_one_through_another_proxy():
+    # urllib makes of it a request in the clear
+    request = told(
+        Request("https://example.com/a"),
+        ("set_proxy", "first:3128", "http"),
+        ("set_proxy", "second:3128", "http"),
+    )
+    assert parts(request, THROUGH_A_PROXY) == [
+        *("second:3128", "https", "/a", False, "example.com"),
+    ]
+
+
+def test_a_new_url_forgets_the_tunnel_to_the_old_one():
+    request = told(Request("https://example.com/a"), ("set_proxy", "proxy:3128", "http"))
+    request.full_url = "https://b/c"
+    assert (request.host, request._tunnel_host) == ("b", None)
+
+
+CREDENTIALS = ("Proxy-Authorization", "Basic eDp5")
+
+
+@pytest.mark.parametrize("url", [PAGE, "https://example.com/a"])
+@pytest.mark.parametrize("forget", ["begin", "full_url"])
+def test_a_proxy_that_a_handler_chose_is_forgotten(url, forget):
+    request = Request(url)
+    request.selector = "*"
+    request.choose_proxy("proxy:3128", "http", CREDENTIALS[1])
+    assert request.host == "proxy:3128"
+    assert request.unredirected_hdrs == {"Proxy-authorization": CREDENTIALS[1]}
+    if forget == "begin":
+        request.begin()
+        assert request.selector == "*"
+    else:
+        request.full_url = url
+        assert request.selector == request.url.target
+    assert (request.host, request.type) == (request.url.host, request.url.scheme)
+    assert (request._tunnel_host, request.unredirected_hdrs) == (None, {})
+
+
+def test_what_a_proxy_was_answered_is_not_forgotten_with_it():
+    request = Request(PAGE)
+    request.choose_proxy("proxy:3128", "http", CREDENTIALS[1])
+    request.add_unredirected_header("Proxy-Authorization", "answer")
+    request.begin()
+    assert request.unredirected_hdrs == {"Proxy-authorization": "answer"}
+
+
+def test_a_proxy_that_the_program_named_is_not_forgotten():
+    request = told(Request(PAGE), ("set_proxy", "proxy:3128", "http"))
+    request.begin()
+    assert (request.host, request.has_proxy()) == ("proxy:3128", True)
+
+
+@pytest.mark.parametrize("add", ["add_header", "add_unredirected_header"])
+def test_credentials_for_a_proxy_go_with_the_whole_url_only(add):
+    request = Request(PAGE)
+    getattr(request, add)(*CREDENTIALS)
+    assert CREDENTIALS not in request.fields()
+    request.set_proxy("proxy:3128", "http")
+    assert CREDENTIALS in request.fields()
+    tunnelled = Request("https://example.com/a")
+    getattr(tunnelled, add)(*CREDENTIALS)
+    tunnelled.set_proxy("proxy:3128", "http")
+    assert CREDENTIALS not in tunnelled.fields()
+    tunnelled.selector = "*"
+    assert CREDENTIALS not in tunnelled.fields()
+
+
+GONE_ELSEWHERE = {
+    "nowhere": {},
+    "through a proxy": {"set_proxy": ("proxy:3128", "http")},
+    "to another host": {"host": "other:80"},
+    "for something else": {"selector": "*"},
+    "as another type": {"type": "https"},
+}
+
+
+@pytest.mark.parametrize("way", GONE_ELSEWHERE.values(), ids=GONE_ELSEWHERE)
+@pytest.mark.parametrize("url", [PAGE, "https://example.com/a?b", "http://example.com"])
+def test_a_request_of_urllib_goes_the_same_way_as_one_of_ours(url, way):
+    theirs, ours = STOCK(url), Request(url)
+    for request in (theirs, ours):
+        for name, value in way.items():
+            if name == "set_proxy":
+                request.set_proxy(*value)
+            else:
+                setattr(request, name, value)
+    taken = as_request(theirs)
+    assert parts(taken, THROUGH_A_PROXY) == parts(ours, THROUGH_A_PROXY)
+    assert (taken._host is None) == (ours._host is None)
 
 
 def test_the_fragment_is_no_part_of_what_a_proxy_is_asked():

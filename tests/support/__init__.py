@@ -8,8 +8,17 @@
     python_server  a server that answers every request with a JSON account of it
     certificates   a certificate authority, and server certificates good and bad
     nginx          a private nginx with static, coded, chunked, redirecting, failing and DAV places
+    proxies        tinyproxy and squid, where they are installed
+    ftp_server     an FTP server with faults, plain and over TLS
+    waits          how long tests of waiting wait
+    peers          what the other end does that no step of a script does
+    messages       Message objects to hold Headers against
+    documents      the examples of the manual, as code that tests run
+    web_platform   the URL cases of the web platform tests
+    stock_suites   CPython's own suites, run with our names in place of the stock ones
     descriptors    which file descriptors this process has open
 
-Nothing here imports mini_http: what judges it must not lean on it. The fixtures stand in
+Nothing here imports mini_http: what judges it must not lean on it. (Only the processes that
+`stock_suites` starts do, since that is what they are for.) The fixtures stand in
 tests/conftest.py.
 """

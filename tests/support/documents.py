@@ -6,7 +6,7 @@
 
 An example is a fenced block marked `python`. It runs as it stands, except that `replace` puts the
 places that exist in a test where the text names others: `{"http://localhost:8000": server.url}`.
-Comments that begin with `#> ` say what the block prints, line by line, `...` for anything; if it
+Comments that begin with `# -> ` say what the block prints, line by line, `...` for anything; if it
 has any, `run` checks them.
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent.parent
 """The folder of the project: what documents are named from."""
 
-PROMISE = "#> "
+PROMISE = "# -> "
 HEADING = re.compile(r"#{1,6} +(.*)")
 FENCE = re.compile(r"( *)(```+|~~~+) *(\S*).*")
 
@@ -51,7 +51,7 @@ class Example:
 
     @property
     def promised(self) -> str:
-        """What its `#> ` comments say that it prints."""
+        """What its `# -> ` comments say that it prints."""
         lines = [line.strip() for line in self.code.splitlines()]
         return "".join(f"{line[len(PROMISE) :]}\n" for line in lines if line.startswith(PROMISE))
 

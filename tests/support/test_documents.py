@@ -35,7 +35,7 @@ def double(number):
 
 ```python
 print("one")
-#> one
+# -> one
 ```
 
 1. In a list:
@@ -43,7 +43,7 @@ print("one")
    ```python
    if port:
        print("http://localhost:8000", port)
-   #> http://... 80...
+   # -> http://... 80...
    ```
 """
 

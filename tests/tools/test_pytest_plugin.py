@@ -7,8 +7,6 @@ import pytest
 from mini_http import urlopen
 from mini_http.tools.pytest_plugin import mocked_urlopen  # noqa: F401
 
-pytest_plugins = ["pytester"]
-
 
 def test_the_fixture_mocks_urlopen(mocked_urlopen):  # noqa: F811
     mocked_urlopen.get("http://example.com/", body="mocked")

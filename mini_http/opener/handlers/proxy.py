@@ -1,11 +1,11 @@
 """ProxyHandler: sends requests through the proxies that are named for their schemes.
 
-=========  ================================================================================
-URL        what the proxy is asked
-=========  ================================================================================
-https      for a tunnel to the host (CONNECT), and never for what goes through it
-http, ftp  for the whole URL (the absolute form of RFC 9112 section 3.2.2)
-=========  ================================================================================
+=================  ========================================================================
+URL                what the proxy is asked
+=================  ========================================================================
+https              for a tunnel to the host (CONNECT), never for what goes through it
+http, ftp, gopher  for the whole URL (the absolute form of RFC 9112 section 3.2.2)
+=================  ========================================================================
 
 Each request is looked at anew, those that follow a redirect too. A request whose program named its
 proxy with `set_proxy` is left as it is. Where the proxy that is named can't be used, that is an
