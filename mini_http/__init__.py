@@ -6,7 +6,7 @@
     exchange/   one request and its reply on one connection: HTTPClient, HTTPResponse
     keepalive/  many connections: the pool
     opener/     the urllib face: urlopen, Request, OpenerDirector, handlers
-    tools/      what stands on top: the command line, the demo
+    tools/      what stands on top: install(), urlretrieve, the command line, aids for tests
 
 A module imports only from its own floor or one that sorts before it. The names below are loaded
 when they are first used, so that `import mini_http` costs next to nothing.

@@ -4,12 +4,15 @@ import contextlib
 import functools
 import http.server
 import re
+import socket
 import threading
+import urllib.request
 from pathlib import Path
 
 import pytest
-from support.documents import examples
+from support.documents import example_under, examples
 from support.line_servers import daytime_server
+from support.servers import ScriptedServer
 
 import mini_http
 from mini_http.keepalive.pool import shared_pool
@@ -51,7 +54,7 @@ def test_the_examples_of_the_tour_run(example, page_server):
 
 
 def test_the_first_example_of_the_readme_fetches_a_page(page_server):
-    first, _ = examples("README.md")
+    first, _, _ = examples("README.md")
     assert first.length <= 6
     ran = first.run({"http://example.com/": f"http://localhost:{page_server.server_port}/"})
     assert "<p>Hello</p>" in ran["printed"]
@@ -59,7 +62,7 @@ def test_the_first_example_of_the_readme_fetches_a_page(page_server):
 
 
 def test_the_second_example_of_the_readme_uses_each_floor(page_server):
-    _, second = examples("README.md")
+    _, second, _ = examples("README.md")
     with daytime_server() as daytime, contextlib.ExitStack() as opened:
         ran = second.run({", 13)": f", {daytime.port})", "8000": str(page_server.server_port)})
         for name in ("client", "http", "reply"):
@@ -67,6 +70,36 @@ def test_the_second_example_of_the_readme_uses_each_floor(page_server):
         assert ran["client"].readline()
         assert ran["page"] == ran["reply"].read()
         assert ran["status"] == 200
+
+
+@pytest.mark.parametrize(
+    "example",
+    [examples("README.md")[2], example_under("docs/urllib.md", "Programs that can't be changed")],
+    ids=str,
+)
+def test_programs_that_cannot_be_changed_get_the_engine(example, page_server):
+    before = urllib.request.urlopen, urllib.request._opener
+    try:
+        example.run()
+        with urllib.request.urlopen(f"http://localhost:{page_server.server_port}/") as reply:
+            assert type(reply) is mini_http.HTTPResponse
+    finally:
+        mini_http.uninstall()
+    assert (urllib.request.urlopen, urllib.request._opener) == before
+
+
+def test_the_page_about_urllib_imports_names_that_are_there():
+    ran = example_under("docs/urllib.md", "Instead of urllib.request").run()
+    assert ran["urlopen"] is mini_http.urlopen
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this system has no unix sockets")
+def test_the_page_about_urllib_asks_a_service_at_a_unix_socket(tmp_path):
+    path = str(tmp_path / "app.sock")
+    ran = example_under("docs/urllib.md", "Other schemes").run()
+    with ScriptedServer([b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbusy"], at=path):
+        assert ran["status"](path) == "busy"
+        shared_pool().close()
 
 
 def test_the_readme_has_both_commands_on_its_first_screen():
