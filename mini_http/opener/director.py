@@ -1,11 +1,12 @@
 """OpenerDirector: opens a request by asking its handlers, stage by stage.
 
 The stages, hook names and order are those of urllib.request. A handler is looked at once, when it
-is added; what remains per request is to call the methods that a scheme has.
+is added; what remains per request is to call the methods that it has for a scheme.
 """
 
 from __future__ import annotations
 
+from _thread import get_ident  # importing threading takes a millisecond
 from bisect import insort
 from sys import audit
 
@@ -15,12 +16,11 @@ from mini_http.opener.timeouts import NOT_GIVEN, for_handlers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from mini_http.base.timeouts import Timeout
 
-    Hooks = list[Callable[..., Any]]
+    Hooks = list[tuple[Any, str]]
 
 _NOT_HOOKS = frozenset({"redirect_request", "do_open", "proxy_open"})
 
@@ -81,51 +81,59 @@ class OpenerDirector:
         does, with URL, data, headers and method. Raises URLError (TimedOut, ConnectionFailed,
         ProtocolError and so on) and HTTPError for a reply whose status is an error.
         """
+        thread = get_ident()
+        is_outermost = True
         if isinstance(fullurl, str):
             request = Request(fullurl, data)
+            request.opened_by = thread
         else:
             request = as_request(fullurl)
             if data is not None:
                 request.data = data
-            if not request.history and request.refusal is None:  # else it follows another
-                request.begin()
+            if request.opened_by == thread:
+                is_outermost = False  # a handler opens it again, or one that follows it
+            else:
+                request = request.begin(thread)
         request.timeout = for_handlers(timeout)
+        opened = request
         scheme = request.type
-        before, openers, after = self._hooks_by_scheme.get(scheme) or self._find_hooks(scheme)
-        for hook in before:
-            request = hook(request)
-        audit(
-            "urllib.Request",
-            request.full_url,
-            request.data,
-            request.headers,
-            request.get_method(),
-        )
-        response = None
-        for hook in openers:
-            response = hook(request)
-            if response is not None:
-                break
-        for hook in after:
-            response = hook(request, response)
-        return response
+        try:
+            before, openers, after = self._hooks_by_scheme.get(scheme) or self._find_hooks(scheme)
+            for handler, hook in before:
+                request = getattr(handler, hook)(request)
+            audit(
+                "urllib.Request",
+                request.full_url,
+                request.data,
+                request.headers,
+                request.get_method(),
+            )
+            response = None
+            for handler, hook in openers:
+                response = getattr(handler, hook)(request)
+                if response is not None:
+                    break
+            for handler, hook in after:
+                response = getattr(handler, hook)(request, response)
+            return response
+        finally:
+            if is_outermost:
+                opened.end()
 
     def _find_hooks(self, scheme: str) -> tuple[Hooks, Hooks, Hooks]:
-        """The methods to call for this scheme: before opening, to open, and after."""
-        before = [
-            getattr(handler, f"{scheme}_request")
-            for handler in self.process_request.get(scheme, ())
-        ]
-        openers = [
-            getattr(handler, f"{kind}_open")
-            for kind in ("default", scheme, "unknown")
-            for handler in self.handle_open.get(kind, ())
-        ]
-        after = [
-            getattr(handler, f"{scheme}_response")
-            for handler in self.process_response.get(scheme, ())
-        ]
-        hooks = self._hooks_by_scheme[scheme] = before, openers, after
+        """Whom to ask, and by which method, for this scheme: before opening, to open, and after.
+
+        Not the methods themselves: a test may put another one in the place of one of them.
+        """
+        hooks = self._hooks_by_scheme[scheme] = (
+            [(handler, f"{scheme}_request") for handler in self.process_request.get(scheme, ())],
+            [
+                (handler, f"{kind}_open")
+                for kind in ("default", scheme, "unknown")
+                for handler in self.handle_open.get(kind, ())
+            ],
+            [(handler, f"{scheme}_response") for handler in self.process_response.get(scheme, ())],
+        )
         return hooks
 
     def error(self, proto: str, *args: Any) -> Any:

@@ -25,11 +25,15 @@ from mini_http.connect.simple_client import LINE_END, SimpleClient
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from ssl import SSLSocket
+    from typing import Any, TypeVar
 
     from mini_http.base.timeouts import Timeout
     from mini_http.connect.dial import DialOptions
     from mini_http.connect.tls import TLSSettings
+
+    T = TypeVar("T")
 
 IMPLICIT_TLS_PORT = 990
 """Where TLS begins with the connection; at any other port AUTH TLS asks for it."""
@@ -78,7 +82,7 @@ class FTPClient(ftplib.FTP):
         self._control: SimpleClient | None = None
         self._has_extended_passive = True
         self._password = ""
-        self._lines = 0
+        self._bytes = 0
         self._expires: float | None = None
 
     # --- the control connection
@@ -108,7 +112,7 @@ class FTPClient(ftplib.FTP):
         With TLS this also asks for it on data connections. Raises ftplib.Error.
         """
         self._password = passwd
-        said = super().login(user, passwd, acct)
+        said = self._discreet(super().login, user, passwd, acct)
         if self.settings.tls is not None:
             self.voidcmd("PBSZ 0")
             self.voidcmd("PROT P")
@@ -163,26 +167,37 @@ class FTPClient(ftplib.FTP):
 
         No error repeats the password, even where the server does.
         """
-        self._lines = 0
+        self._bytes = 0
         wait = self.phases.read
         self._expires = None if wait is None else monotonic() + wait
-        try:
-            return super().getresp()
-        except ftplib.Error as error:
-            said = str(error)
-            if self._password and self._password in said:
-                said = f"{said[:3]} (the server's text repeats the password)"
-            raise type(error)(said) from None
+        return self._discreet(super().getresp)
+
+    def voidresp(self) -> str:
+        """A reply that says yes; ftplib.Error if it is another one."""
+        return self._discreet(super().voidresp)
 
     def getline(self) -> str:
         """The next line of a reply. Raises TimedOut once the reply has taken too long."""
         control, limits = self._open_control(), DEFAULT_LIMITS
-        self._lines += 1
-        if self._lines > limits.fields:
-            self.close()
-            raise base.errors.LimitExceeded("lines in a reply", limits.fields)
         line = control.read_until(LINE_END, limits.line_bytes, "bytes in a line", self._expires)
+        self._bytes += len(line)
+        if self._bytes > limits.head_bytes:
+            self.close()
+            raise base.errors.LimitExceeded("bytes in a reply", limits.head_bytes, self._bytes)
         return line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+
+    def _discreet(self, ask: Callable[..., T], *arguments: Any) -> T:
+        """What `ask` returns. If it raises an ftplib.Error that quotes the password, another one is
+        raised in its place, which does not have it as its context either.
+        """
+        try:
+            return ask(*arguments)
+        except ftplib.Error as error:
+            said = str(error)
+            if not self._password or self._password not in said:
+                raise
+            refusal = type(error)(f"{said[:3]} (the server's text repeats the password)")
+        raise refusal
 
     def size(self, filename: str) -> int | None:
         """The size of a file in bytes, in the type that is set; None if the answer has none."""
@@ -195,7 +210,11 @@ class FTPClient(ftplib.FTP):
         """Where the server waits for a data connection: always at the address that it has here."""
         assert self.sock is not None
         numeric = socket.NI_NUMERICHOST | socket.NI_NUMERICSERV
-        peer = socket.getnameinfo(self.sock.getpeername(), numeric)[0]  # with the zone, if any
+        try:
+            peer = socket.getnameinfo(self.sock.getpeername(), numeric)[0]  # with the zone, if any
+        except OSError as error:  # nobody is there any more
+            message = f"the connection broke: {error.strerror}"
+            raise base.errors.ConnectionBroken(message, reason=error) from error
         if self._has_extended_passive:
             try:
                 return peer, _extended_port(self.sendcmd("EPSV"))
@@ -212,6 +231,9 @@ class FTPClient(ftplib.FTP):
 
         `rest` is where to begin (RFC 3659 section 5). Raises ftplib.Error.
         """
+        return self._discreet(self._begin_transfer, cmd, rest)
+
+    def _begin_transfer(self, cmd: str, rest: int | str | None) -> tuple[socket.socket, int | None]:
         host, port = self.makepasv()
         conn = dial(host, port, self._connecting(), self.settings.options)
         try:

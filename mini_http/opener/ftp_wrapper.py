@@ -8,7 +8,6 @@ the end that the transfer failed. urllib gives both out as whole files.
 from __future__ import annotations
 
 import ftplib
-import io
 import os
 
 from mini_http import base
@@ -16,6 +15,7 @@ from mini_http.base.timeouts import Deadline
 from mini_http.connect.simple_client import SimpleClient
 from mini_http.opener.ftp_client import PLAIN, FTPClient
 from mini_http.opener.timeouts import NOT_GIVEN, timeout_of
+from mini_http.opener.transfers import Transfer, TransferFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from mini_http.base.timeouts import Timeout
     from mini_http.opener.ftp_client import FTPSettings
-
-RECEIVE_BYTES = 64 * 1024
 
 LAST_WORD_SECONDS = 1.0
 """How long closing a file, all of which was read, waits for the server to confirm that, so that the
@@ -71,7 +69,7 @@ class ftpwrapper:  # noqa: N801  (urllib's name)
 
     def init(self) -> None:
         """Connects, logs in and changes to the directory."""
-        self._is_used = self._has_strayed = False
+        self._is_new, self._has_strayed = True, False
         self.ftp = FTPClient(self._settings, timeout_of(self))
         self.ftp.deadline = self._deadline
         try:
@@ -95,7 +93,7 @@ class ftpwrapper:  # noqa: N801  (urllib's name)
         self.timeout = timeout
         return True
 
-    def retrfile(self, file: str, type: str) -> tuple[FTPFile, int | None]:
+    def retrfile(self, file: str, type: str) -> tuple[TransferFile, int | None]:
         """A file to read, and its size in bytes if the server tells it.
 
         `type` is I (as it is), A (text, lines ending in CRLF) or D (a listing); no `file` means the
@@ -117,7 +115,7 @@ class ftpwrapper:  # noqa: N801  (urllib's name)
             raise
         data = SimpleClient.over(conn, timeout=self.ftp.phases.read)
         data.deadline = self.ftp.deadline
-        return FTPFile(_Transfer(data, size, self)), size
+        return TransferFile(_FileTransfer(data, size, self)), size
 
     def endtransfer(self) -> None:
         """Reads what the server says at the end of a transfer. Raises ftplib.Error if it failed."""
@@ -133,8 +131,10 @@ class ftpwrapper:  # noqa: N801  (urllib's name)
 
     def file_close(self) -> None:
         """Called when a file has ended or was closed: keeps the connection or closes it."""
-        self.refcount = 0
-        if self.busy or self._has_strayed or not self.keepalive:
+        if self.busy or self._has_strayed:
+            self.real_close()
+        self.refcount = 0  # from here on another thread may claim it
+        if not self.keepalive:
             self.real_close()
 
     def real_close(self) -> None:
@@ -147,18 +147,17 @@ class ftpwrapper:  # noqa: N801  (urllib's name)
     def _prepare(self, type: str) -> None:
         """Sets the type, over a new connection if the one that was kept has gone."""
         command = "TYPE A" if type == "D" else f"TYPE {type}"
-        if not self._is_used:
-            self.ftp.voidcmd(command)
-        else:
+        if not self._is_new:
             self.ftp.phases = timeout_of(self)
             self.ftp.deadline = self._deadline = Deadline(self.ftp.phases.total)
             try:
                 self.ftp.voidcmd(command)
+                return
             except (ftplib.Error, OSError):
                 self.ftp.close()
                 self.init()
-                self.ftp.voidcmd(command)
-        self._is_used = True
+        self._is_new = False
+        self.ftp.voidcmd(command)
 
     def _begin(self, file: str, type: str) -> tuple[socket, int | None]:
         """The data connection, and how many bytes will come over it."""
@@ -202,112 +201,45 @@ class ftpwrapper:  # noqa: N801  (urllib's name)
 # --- the file that is read
 
 
-class FTPFile(io.BufferedReader):
-    """The file of a transfer. Reading raises IncompleteRead where it ends before it is whole, and
-    other errors of `base.errors`; what failed once fails again.
-    """
-
-    raw: _Transfer
-
-    def __init__(self, transfer: _Transfer) -> None:
-        super().__init__(transfer, RECEIVE_BYTES)
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        return self._checked(super().read(size))
-
-    def read1(self, size: int = -1, /) -> bytes:
-        return self._checked(super().read1(size))
-
-    def peek(self, size: int = 0, /) -> bytes:
-        return super().peek(size) or self._checked(b"")
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        return self._checked(super().readline(size))
-
-    def readinto(self, target: WriteableBuffer, /) -> int:
-        return self._counted(super().readinto(target), target)
-
-    def readinto1(self, target: WriteableBuffer, /) -> int:
-        return self._counted(super().readinto1(target), target)
-
-    def _counted(self, count: int, target: WriteableBuffer) -> int:
-        if self.raw.error is not None:
-            self._checked(bytes(memoryview(target).cast("B")[:count]))
-        return count
-
-    def _checked(self, data: bytes) -> bytes:
-        """`data`, if nothing has gone wrong. The buffer meets an error only where it needs more
-        than it has, so all that came before can be read without one.
-        """
-        error = self.raw.error
-        if error is None:
-            return data
-        if isinstance(error, base.errors.IncompleteRead):
-            raise base.errors.IncompleteRead(data, error.expected) from error
-        raise error
-
-
-class _Transfer(io.RawIOBase):
-    """A data connection as a file without errors: one ends it, and is kept in `error`.
-
-    BufferedReader would lose the bytes before an error if it were raised.
-    """
+class _FileTransfer(Transfer):
+    """A data connection, and what the server says about it at its end."""
 
     def __init__(self, data: SimpleClient, size: int | None, wrapper: ftpwrapper) -> None:
-        self.error: base.errors.MiniHTTPError | None = None
         self._data = data
         self._left = size
-        self._wrapper: ftpwrapper | None = wrapper  # None when it has been told of the end
+        self._wrapper = wrapper
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, target: WriteableBuffer, /) -> int:
-        if self._wrapper is None:
-            return 0
+    def receive(self, target: WriteableBuffer) -> int:
         try:
-            count = self._receive(target)
-            if count == 0:
-                self._confirm(self._wrapper)
-        except base.errors.MiniHTTPError as error:
-            self.error = error
+            count = self._data.readinto(target)
+        except base.errors.ConnectionBroken as broken:
+            if self._left != 0:
+                raise base.errors.IncompleteRead(b"", self._left) from broken
             count = 0
         if count == 0:
-            self._end()
+            self._confirm()
         elif self._left is not None:
             self._left -= count
         return count
 
-    def readall(self) -> bytes:
-        pieces = []
-        while piece := self.read(RECEIVE_BYTES):
-            pieces.append(piece)
-        return b"".join(pieces)
+    def release(self) -> None:
+        self._data.close()
+        self._wrapper.file_close()
 
     def close(self) -> None:
-        if not self.closed and self._wrapper is not None:
-            if self._left == 0 and self._wrapper.keepalive:
-                # Who reads as many bytes as there are does not see the end. It is there by now.
-                self._data.deadline = self._wrapper.ftp.deadline = Deadline(LAST_WORD_SECONDS)
-                self.readinto(bytearray(1))
-            self._end()
+        if self._left == 0 and self._wrapper.keepalive:
+            # Who reads as many bytes as there are does not see the end. It is there by now.
+            self._data.deadline = self._wrapper.ftp.deadline = Deadline(LAST_WORD_SECONDS)
+            self.readinto(bytearray(1))
         super().close()
 
-    def _receive(self, target: WriteableBuffer) -> int:
-        try:
-            return self._data.readinto(target)
-        except base.errors.ConnectionBroken as broken:
-            if self._left == 0:
-                return 0
-            raise base.errors.IncompleteRead(b"", self._left) from broken
-
-    def _confirm(self, wrapper: ftpwrapper) -> None:
+    def _confirm(self) -> None:
         """Raises if the data that have ended are not all that there was to come."""
         if self._left is not None and self._left > 0:
             raise base.errors.IncompleteRead(b"", self._left)
         _close_politely(self._data)
         try:
-            wrapper.endtransfer()
+            self._wrapper.endtransfer()
         except ftplib.Error as refused:
             raise base.errors.IncompleteRead(b"") from refused
         except base.errors.MiniHTTPError as error:
@@ -316,12 +248,6 @@ class _Transfer(io.RawIOBase):
             if isinstance(error, base.errors.TimedOut):
                 raise
             raise base.errors.IncompleteRead(b"") from error
-
-    def _end(self) -> None:
-        wrapper, self._wrapper = self._wrapper, None
-        self._data.close()
-        if wrapper is not None:
-            wrapper.file_close()
 
 
 def _close_politely(data: SimpleClient) -> None:

@@ -2,7 +2,7 @@
 
 Both do what urllib.request does in the running Python. From 3.14 on that reads file: URLs by RFC
 8089, which knows a host and no query; before, it only undoes the escapes. On Windows, where paths
-have drives and shares, urllib.request's own functions are called.
+have drives and shares, Python's own functions are called.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def url2pathname(url: str, *, require_scheme: bool = False, resolve_host: bool =
     another scheme and, where RFC 8089 is read, for another host.
     """
     if IS_WINDOWS:
-        return _as_urllib(
+        return _on_windows(
             "url2pathname", url, require_scheme=require_scheme, resolve_host=resolve_host
         )
     from urllib.parse import unquote
@@ -55,7 +55,7 @@ def url2pathname(url: str, *, require_scheme: bool = False, resolve_host: bool =
 def pathname2url(pathname: str, *, add_scheme: bool = False) -> str:
     """What follows `file:` in the URL of a path; with `add_scheme`, the whole URL."""
     if IS_WINDOWS:
-        return _as_urllib("pathname2url", pathname, add_scheme=add_scheme)
+        return _on_windows("pathname2url", pathname, add_scheme=add_scheme)
     from urllib.parse import quote
 
     url = quote(os.fsencode(pathname))
@@ -76,10 +76,12 @@ def _is_here(host: str, resolve: bool) -> bool:
     return host == socket.gethostname()
 
 
-def _as_urllib(name: str, text: str, **options: bool) -> str:
-    """What urllib.request's function of that name gives. Before 3.14 it takes no options."""
-    import urllib.request
+def _on_windows(name: str, text: str, **options: bool) -> str:
+    """What Python's function of that name gives. Before 3.14 it takes no options."""
+    import importlib
 
-    given = {option: value for option, value in options.items() if value}
-    function: Callable[..., str] = getattr(urllib.request, name)
-    return function(text, **given)
+    # nturl2path, deprecated since 3.14, is where urllib.request had them from. A program may have
+    # put ours in place of those of urllib.request.
+    home = importlib.import_module("urllib.request" if READS_RFC_8089 else "nturl2path")
+    function: Callable[..., str] = getattr(home, name)
+    return function(text, **{option: True for option, value in options.items() if value})

@@ -137,3 +137,11 @@ class addinfourl(addinfo):  # noqa: N801
     def geturl(self) -> str:
         """The URL that the reply came from."""
         return self.url
+
+
+def type_by_name(name: str) -> str | None:
+    """The media type that a file's name, or its path, says; None if it says none."""
+    from mimetypes import guess_type
+
+    # With "./" before it, since alone a name with a colon in it would be read as a URL.
+    return guess_type(f"./{name.rpartition('/')[2]}")[0]

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from mini_http.exchange.response import HTTPResponse
     from mini_http.opener.handlers.authentication import Refusal
 
-
 _PLACED_FIELDS = frozenset({"Host", "Proxy-authorization"})
 """Fields that have their place in a request, or none."""
 
@@ -48,6 +47,12 @@ class Request:
     """How often it was redirected where, shared with those that follow; there after the first."""
     decode_content = False
     """Whether the opener asked for content codings, and so undoes them."""
+    opened_by: int | None = None
+    """The thread that is opening it."""
+    _given: tuple[str, ...] | None = None
+    """The names in `unredirected_hdrs` before handlers added theirs, while it is being opened."""
+    _added: dict[str, str] = {}
+    """What handlers had added there when its last opening ended."""
     _type: str | None = None
     _host: str | None = None
     _selector: str | None = None
@@ -224,6 +229,8 @@ class Request:
             fields = self.headers | fields
         sent = [("Host", self.url.authority)]
         for name, value in fields.items():
+            if type(value) is not str:
+                value = _as_text(value)
             if name not in _PLACED_FIELDS:
                 sent.append((spelling.get(name, name), value))
             elif name == "Host":
@@ -245,36 +252,63 @@ class Request:
         """The names marked with `mark_secret`, in lower case."""
         return self._secret_names
 
-    def begin(self) -> None:
-        """Forgets what an earlier opening left, and tidies the fields.
+    # --- being opened
 
-        The opener calls it for a Request that a program hands to it, not for those it makes itself.
+    def begin(self, thread: int) -> Request:
+        """The request to open, with nothing that an earlier opening left in it: this one, or a copy
+        of it where another thread is opening this one.
+
+        The opener calls it for a Request that a program hands to it, and `end` afterwards; not for
+        one that a handler hands back while it is being opened.
         """
-        self.deadline = None
+        if self.opened_by is not None:
+            return self._as_given().begin(thread)
+        self.opened_by = thread
+        self.deadline = self.body = None
+        self.decode_content = False
         self.__dict__.pop("redirect_dict", None)
         self._leave_proxy()
-        if self.decode_content:
-            self.decode_content = False
-            self.unredirected_hdrs.pop("Accept-encoding", None)
-        if self.body is not None:
-            self.body = None
-            for name in ("Content-length", "Transfer-encoding"):
-                self.unredirected_hdrs.pop(name, None)
+        fields = self.unredirected_hdrs
+        for name, value in self._added.items():
+            if fields.get(name) is value:  # else the program has set it since
+                del fields[name]
         self.tidy()
+        self._given = tuple(fields)
+        return self
+
+    def end(self) -> None:
+        """Notes what was added, which stays to be seen until the request is opened again."""
+        self.opened_by = None
+        given = self._given
+        if given is not None:
+            fields = self.unredirected_hdrs
+            self._added = {name: fields[name] for name in fields if name not in given}
+            self._given = None
+
+    def _as_given(self) -> Request:
+        """A copy with the fields that the program gave, of a request that is being opened."""
+        from copy import copy
+
+        again = copy(self)
+        again.headers, again._spelling = self.headers.copy(), self._spelling.copy()
+        fields, given = self.unredirected_hdrs.copy(), self._given
+        if given is not None:
+            fields = {name: value for name, value in fields.items() if name in given}
+        again.unredirected_hdrs = fields
+        again.opened_by = None
+        return again
 
     def tidy(self) -> None:
-        """Puts in order what urllib's users may put into the dicts of fields: names in another
-        spelling, numbers and bytes as values.
+        """Gives the names that a program put into the dicts itself the spelling that they are
+        looked for in.
         """
         for fields, add in (
             (self.headers, self.add_header),
             (self.unredirected_hdrs, self.add_unredirected_header),
         ):
-            for name, value in list(fields.items()):
-                text = _as_text(value)
-                if text is not value or name != name.capitalize():
-                    del fields[name]
-                    add(name, text)
+            if not fields.keys() <= self._spelling.keys():  # those were added
+                for name in [name for name in fields if name != name.capitalize()]:
+                    add(name, fields.pop(name))
 
     # --- through a proxy
 
@@ -336,6 +370,7 @@ def as_request(given: Any) -> Request:
         raise TypeError(f"expected a URL or a Request, not {type(given).__name__}") from None
     # A redirect handler may have made it, from one of ours.
     request.history = getattr(given, "history", ())
+    request.opened_by = getattr(given, "opened_by", None)
     request.deadline = getattr(given, "deadline", None)
     request.timeout = getattr(given, "timeout", NOT_GIVEN)
     return request

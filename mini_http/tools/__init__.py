@@ -1,1 +1,3 @@
-"""What stands on top: the command line and its parts, and the demo."""
+"""What stands on top: install() and urlretrieve, the command line and the demo, and what tests of
+programs need: mocks, recordings, an adapter for requests.
+"""

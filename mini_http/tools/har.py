@@ -212,9 +212,12 @@ def read_har(data: bytes) -> tuple[list[Exchange], list[str]]:
             where = f"entry {number}"
             if entry["request"]["url"].startswith(SCHEMES):
                 exchanges.append(_read_entry(entry))
-        return exchanges, log.get("_secrets", [])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        where = "_secrets"
+        return exchanges, [name.lower() for name in log.get("_secrets", [])]
+    except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise ValueError(f"{where} is not as HAR 1.2 has it: {error!r}") from error
+    except RecursionError:
+        raise ValueError(f"{where} is nested too deeply") from None
 
 
 def _read_entry(entry: dict[str, Any]) -> Exchange:
@@ -234,7 +237,7 @@ def _read_entry(entry: dict[str, Any]) -> Exchange:
         fields=_read_pairs(response["headers"]),
         body=_read_body(content),
         is_whole=not content.get("_partial") and not _lacks_body(content),
-        error=response.get("_error") or ("" if status else "no reply"),
+        error=str(response.get("_error") or ("" if status else "no reply")),
         started=datetime.fromisoformat(entry["startedDateTime"]).timestamp(),
         waited=_read_seconds(timings.get("wait")),
         received=_read_seconds(timings.get("receive")),

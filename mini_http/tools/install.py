@@ -23,8 +23,8 @@ from __future__ import annotations
 
 import os
 from functools import wraps
-from threading import Lock
-from weakref import WeakSet
+from threading import RLock
+from weakref import WeakKeyDictionary
 
 from mini_http.opener.api import default_handlers
 from mini_http.opener.handlers.base import BaseHandler
@@ -38,10 +38,14 @@ if TYPE_CHECKING:
     from ssl import SSLContext
     from typing import Any
 
-    from mini_http.connect.tls import TLSSettings
-
-_lock = Lock()
+_lock = RLock()
 _installed: _Installation | None = None
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch (Windows can't fork)
+    # Nobody forks in the middle: the child would find half of it done, and the lock held for ever.
+    os.register_at_fork(
+        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
+    )
 
 
 def install(everywhere: bool = False) -> Any:
@@ -89,8 +93,9 @@ class _Installation:
         """False after `remove`: a wrapper that another program put around ours may call it still,
         which then does what the original does."""
         self.is_everywhere = False
-        self.urllibs_contexts: WeakSet[SSLContext] = WeakSet()
-        """Those that urllib made for handlers whose maker gave none."""
+        self.stands_for: WeakKeyDictionary[SSLContext, SSLContext] = WeakKeyDictionary()
+        """For each context that urllib made, as the maker of a handler gave none: the one that all
+        handlers of that time share."""
         self.patches: list[_Patch] = []
 
     def put_opener(self) -> None:
@@ -138,7 +143,7 @@ class _Installation:
         given = dict(zip(_HTTPS_HANDLER, args, strict=False)) | kwargs
         # Python 3.11 makes none here, but one for each connection.
         if handler._context and not given.get("context") and given.get("check_hostname") is None:
-            self.urllibs_contexts.add(handler._context)
+            self.stands_for[handler._context] = _urllibs_context()
 
     def _do_open(self, original: Any, handler: Any, http_class: Any, req: Any, **args: Any) -> Any:
         if self.active:
@@ -163,15 +168,17 @@ class _Installation:
         return None
 
     def _shared(self, context: SSLContext | None) -> SSLContext:
-        """`context`, or if it is one of urllib's making, the one that stands for all of those."""
-        usual = _urllibs_context()
-        if context is None or (
-            context in self.urllibs_contexts
+        """`context`, or if it is one of urllib's making, the one that it stands for."""
+        if context is None:
+            return _urllibs_context()
+        shared = self.stands_for.get(context)
+        if (
+            shared is not None
             # No longer, if the handler's maker changed it afterwards.
-            and context.check_hostname == usual.check_hostname
-            and context.verify_mode == usual.verify_mode
+            and context.check_hostname == shared.check_hostname
+            and context.verify_mode == shared.verify_mode
         ):
-            return usual
+            return shared
         return context
 
 
@@ -261,12 +268,11 @@ class _AsIsHandler(BaseHandler):
 
 
 class _TrustingHandler(HTTPSHandler):
-    """Trusts whom urllib would trust."""
+    """Trusts whom urllib trusts at the time of each request."""
 
-    def _settings(self) -> TLSSettings:
-        from mini_http.connect.tls import TLSSettings
-
-        return TLSSettings(context=_urllibs_context())
+    def https_open(self, req: Any) -> Any:
+        """The reply, whatever its status."""
+        return HTTPSHandler(self._debuglevel, _urllibs_context()).https_open(req)
 
 
 class _LateProxyHandler(BaseHandler):

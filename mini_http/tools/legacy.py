@@ -35,7 +35,7 @@ from mini_http.tools.retrieve import save
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any
 
     from mini_http.connect.tls import TLSSettings
     from mini_http.tools.retrieve import Reporthook
@@ -244,10 +244,6 @@ class URLopener:
 
     def http_error_default(self, url: str, fp: Any, errcode: int, errmsg: str, headers: Any) -> Any:
         """Closes the reply and raises HTTPError."""
-        self._raise(url, fp, errcode, errmsg, headers)
-
-    def _raise(self, url: str, fp: Any, errcode: int, errmsg: str, headers: Any) -> NoReturn:
-        """Closes the reply and raises HTTPError."""
         fp.close()
         raise base.errors.HTTPError(f"{self.type}:{url}", errcode, errmsg, headers, None)
 
@@ -337,28 +333,18 @@ class FancyURLopener(URLopener):
         retry: bool = False,
     ) -> Any:
         """With `retry`, asks again with user and password, for Basic; else raises HTTPError."""
-        realm = basic_realm(headers, "www-authenticate") if retry else None
+        is_proxys = errcode == 407
+        field = "proxy-authenticate" if is_proxys else "www-authenticate"
+        realm = basic_realm(headers, field) if retry else None
         if realm is None:
-            self._raise(url, fp, errcode, errmsg, headers)
-        again = getattr(self, f"retry_{self.type}_basic_auth")
-        return _in_place_of(fp, again(url, realm, *_as_arguments(data)))
+            return super().http_error_default(url, fp, errcode, errmsg, headers)
+        again = getattr(self, f"retry_{'proxy_' if is_proxys else ''}{self.type}_basic_auth")
+        reply = again(url, realm, *_as_arguments(data))
+        if reply is not None:
+            fp.close()
+        return reply
 
-    def http_error_407(
-        self,
-        url: str,
-        fp: Any,
-        errcode: int,
-        errmsg: str,
-        headers: Any,
-        data: Any = None,
-        retry: bool = False,
-    ) -> Any:
-        """As `http_error_401`, for the proxy."""
-        realm = basic_realm(headers, "proxy-authenticate") if retry else None
-        if realm is None:
-            self._raise(url, fp, errcode, errmsg, headers)
-        again = getattr(self, f"retry_proxy_{self.type}_basic_auth")
-        return _in_place_of(fp, again(url, realm, *_as_arguments(data)))
+    http_error_407 = http_error_401
 
     def retry_http_basic_auth(self, url: str, realm: str, data: Any = None) -> Any:
         """Opens a URL again, with user and password in it; None without any."""
@@ -411,13 +397,6 @@ class FancyURLopener(URLopener):
         except KeyboardInterrupt:
             print()
             return None, None
-
-
-def _in_place_of(refused: Any, reply: Any) -> Any:
-    """`reply`; if there is one, the refused reply is closed."""
-    if reply is not None:
-        refused.close()
-    return reply
 
 
 def _as_arguments(data: Any) -> tuple[Any, ...]:

@@ -5,9 +5,10 @@ Masked, each to `***`, are in
     fields      the values of those known to be secret, and of requests' whose name has a word such
                 as "token" in it; of cookies the values alone
     URLs        passwords, and the values of secret parameters: also in Location and its like
-    bodies      the values of secret parameters in forms that are sent, and of secret members in
-                JSON; of JSON that came back, only where the name leaves no doubt, for the program
-                that reads it again shall work
+    bodies      the values of secret parameters in forms that are sent, multipart ones too, and of
+                secret members in JSON, texts and numbers; of JSON that came back, only where the
+                name leaves no doubt, for the program that reads it again shall work
+    errors      what they quote of a reply
 
 Masking what is masked changes nothing, so masked requests can be compared with each other.
 """
@@ -36,12 +37,23 @@ MEMBERS = frozenset(
 """Names of members of JSON objects that are secret in requests and replies (RFC 6749)."""
 
 PARAMETERS = MEMBERS | {
-    *["api_key", "apikey", "auth_token", "secret", "sig", "signature", "token"],
-    *["x_amz_credential", "x_amz_security_token", "x_amz_signature"],
+    *["api_key", "auth_token", "client_assertion", "passphrase", "pwd", "secret", "secret_key"],
+    *["sig", "signature", "token"],
+    *["x_amz_credential", "x_amz_security_token", "x_amz_signature", "x_goog_signature"],
 }
-"""Names of parameters of URLs and forms that are secret. "-" and "_" are one in them."""
+"""Names of parameters of URLs and forms that are secret. Such names, and those of members, stand
+for any spelling with "-", with "_", or in one word: access-token, access_token, accessToken."""
 
 _URL_FIELDS = frozenset({"content-location", "link", "location", "referer", "refresh"})
+
+# a string or a number, as RFC 8259 sections 6 and 7 have them, or as much as came of a string
+_VALUE = r'(?:"(?:[^"\\]|\\.)*+(?:"|\Z)|-?+[0-9][0-9.eE+-]*+)'
+# what forms put before a name: "user[", "user."
+_OWNER = r'(?:[^=&;#?\s"<>]*(?:\[|%5B|\.))?'
+# the rest of a part's fields and the empty line (RFC 2046 section 5.1.1), then what the part holds
+_PART = r"[^\r\n]*+\r?\n(?:[^\r\n]++\r?\n)*+\r?\n).*?(?=\r?\n--|\Z)"
+# what an error shows of a reply, at its end
+_QUOTED = r"""(?s)(: )(['"]).*\2"""
 
 
 class Masker:
@@ -53,12 +65,16 @@ class Masker:
         more = {name.replace("-", "_") for name in self.names}
         self._fields = FIELDS | self.names
         parameters, members = _alternatives(PARAMETERS | more), _alternatives(MEMBERS | more)
+        named = rf"{_OWNER}(?:{parameters})(?:\]|%5D)?"
         # name "=" value, where one of a URL's or a form's may begin
-        self._parameter = re.compile(rf'(?i)((?:^|[?&;])(?:{parameters})=)[^&#\s"<>]*+')
-        # DQUOTE name DQUOTE ":" string, as RFC 8259 sections 4 and 7 have it
-        value = r'("\s*+:\s*+")(?:[^"\\]|\\.)*+"'
-        self._sent_member = re.compile(rf'(?is)"({parameters}){value}')
-        self._member = re.compile(rf'(?is)"({members}){value}')
+        self._parameter = re.compile(rf'(?i)((?:^|[?&;#]){named}=)[^&#\s"<>]*+')
+        # a part of multipart/form-data (RFC 7578 section 4.2)
+        self._part = re.compile(
+            rf'(?is)(content-disposition:[^\r\n]*;[ \t]*name="?{named}(?=["; \t\r\n]){_PART}'
+        )
+        # DQUOTE name DQUOTE ":" value
+        self._sent_member = re.compile(rf'(?is)("(?:{parameters})"\s*+:\s*+){_VALUE}')
+        self._member = re.compile(rf'(?is)("(?:{members})"\s*+:\s*+){_VALUE}')
 
     def exchange(self, exchange: Exchange) -> Exchange:
         """The exchange without its secrets."""
@@ -80,14 +96,18 @@ class Masker:
     def _sent_body(self, body: bytes) -> bytes:
         text = body.decode("latin-1")  # any bytes, each a character
         text = self._parameter.sub(rf"\1{MASK}", text)
-        return self._sent_member.sub(rf'"\1\2{MASK}"', text).encode("latin-1")
+        text = self._part.sub(rf"\1{MASK}", text)
+        return self._sent_member.sub(rf'\1"{MASK}"', text).encode("latin-1")
 
     def _reply(self, exchange: Exchange) -> Exchange:
-        exchange = exchange.replace(fields=self._masked_fields(exchange.fields))
+        exchange = exchange.replace(
+            fields=self._masked_fields(exchange.fields),
+            error=re.sub(_QUOTED, rf"\1\2{MASK}\2", self.url(exchange.error)),
+        )
         if "json" not in Headers.of(exchange.fields).get_content_subtype():
             return exchange
         plain = plain_body(exchange) or b""
-        text = self._member.sub(rf'"\1\2{MASK}"', plain.decode("latin-1"))
+        text = self._member.sub(rf'\1"{MASK}"', plain.decode("latin-1"))
         masked = text.encode("latin-1")
         return exchange if masked == plain else uncoded(exchange, masked)
 
@@ -111,4 +131,4 @@ def _masked_cookie(pair: str) -> str:
 
 
 def _alternatives(names: Iterable[str]) -> str:
-    return "|".join([re.escape(name).replace("_", "[-_]") for name in sorted(names)])
+    return "|".join([re.escape(name).replace("_", "[-_]?") for name in sorted(names)])

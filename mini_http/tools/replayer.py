@@ -14,6 +14,7 @@ too, before they are compared. What was not recorded, or was given already, is a
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 
 from mini_http import base
@@ -26,6 +27,7 @@ from mini_http.exchange.request_body import NO_BODY
 from mini_http.tools.har import Exchange, read_har
 from mini_http.tools.masking import Masker
 from mini_http.tools.standins import (
+    body_length,
     handlers_over,
     in_place_of_shared_pool,
     made_head,
@@ -108,9 +110,10 @@ class Replayer:
         exchange = self._take(self._asked(request))
         if not exchange.status:
             raise _recorded_error(exchange.error)
-        reader = BytesReader(exchange.body) if exchange.is_whole else _CutReader(exchange)
         head = made_head(exchange.status, exchange.reason, exchange.fields, exchange.version)
-        return made_reply(method, head, reader)
+        if exchange.is_whole:
+            return made_reply(method, head, BytesReader(exchange.body))
+        return made_reply(method, head, _CutReader(exchange, body_length(method, head)))
 
     @property
     def unused(self) -> list[str]:
@@ -170,19 +173,22 @@ class _Asked(Value):
 
 
 class _CutReader(BodyReader):
-    """The bytes that were recorded of a body, then the error that ended them."""
+    """The bytes that were recorded of a body of `length`, then the error that ended them."""
 
     ended = False
-    left = None
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, length: int | None) -> None:
         ends_here = "the recording has no more of this body: whoever made it read no further"
         error = exchange.error or f"ConnectionBroken: {ends_here}"
+        self.left = length
         self._begin = BytesReader(exchange.body)
         self._end = FailedReader(_recorded_error(error))
 
     def read_some(self, limit: int) -> bytes:
-        return (self._end if self._begin.ended else self._begin).read_some(limit)
+        data = (self._end if self._begin.ended else self._begin).read_some(limit)
+        if self.left is not None:
+            self.left -= len(data)
+        return data
 
 
 def _comparable(url: str) -> str:
@@ -193,6 +199,11 @@ def _comparable(url: str) -> str:
         return url
 
 
+# the texts of the two errors whose constructors take no message
+_CUT = re.compile(r"IncompleteRead\([0-9]+ bytes read(?:, ([0-9]{1,19}) more expected)?\)")
+_LIMIT = re.compile(r"(?s)got more than ([0-9]{1,19}) (.*?)(?:, found ([0-9]{1,19}))?")
+
+
 def _recorded_error(text: str) -> Exception:
     """The error that a recording has in words."""
     name, _, message = text.partition(": ")
@@ -200,10 +211,31 @@ def _recorded_error(text: str) -> Exception:
     if kind is None or not issubclass(kind, base.errors.MiniHTTPError):
         return base.errors.ConnectFailed(f"recorded: {text}")  # in a browser's words
     if kind is base.errors.IncompleteRead:
-        return base.errors.IncompleteRead(b"")
-    error: base.errors.MiniHTTPError = kind.__new__(kind)
-    is_timeout = isinstance(error, base.errors.TimedOut)
-    base.errors.MiniHTTPError.__init__(
-        error, message, reason=TimeoutError(message) if is_timeout else None
-    )
+        cut = _CUT.fullmatch(message)
+        return base.errors.IncompleteRead(b"", int(cut[1]) if cut and cut[1] else None)
+    if kind is base.errors.LimitExceeded:
+        past = _LIMIT.fullmatch(message)
+        if past is None:
+            return base.errors.ProtocolError(message)
+        limit, what, found = past.groups()
+        return base.errors.LimitExceeded(what, int(limit), int(found) if found else None)
+    reason = _reason(kind, message)
+    if reason is None:
+        error: base.errors.MiniHTTPError = kind(message)
+    else:
+        error = kind(message, reason=reason)
     return error
+
+
+def _reason(kind: type[base.errors.MiniHTTPError], message: str) -> OSError | None:
+    """What programs look for in the `reason` of such an error, where that is not the message."""
+    import socket
+    import ssl
+
+    reasons = {
+        base.errors.TLSFailed: ssl.SSLError,
+        base.errors.NameNotResolved: socket.gaierror,
+        base.errors.ConnectFailed: ConnectionError,
+        base.errors.ConnectionBroken: ConnectionResetError,
+    }
+    return reasons[kind](message) if kind in reasons else None

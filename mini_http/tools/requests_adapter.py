@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mini_http.base.limits import Limits
     from mini_http.exchange.request_body import RequestBody
     from mini_http.tools.requests_tls import Certificate, Verify
+    from mini_http.tools.standins import Sender
 
     Rows = tuple[tuple[type[OSError], type[exceptions.RequestException]], ...]
 
@@ -65,23 +66,24 @@ class RequestsAdapter(BaseAdapter):
     """Sends what a `requests.Session` asks it to, over kept-alive connections.
 
     They are kept in a pool of its own, whose replies `limits` bound; or in `pool`, whose own limits
-    hold, and whose connections outlive the session. Threads and sessions may share an adapter.
-    Pickled or copied, it begins with an empty pool.
+    hold, and whose connections outlive the session. A Recorder or a Replayer can be that pool.
+    Threads and sessions may share an adapter. Pickled or copied, it begins with an empty pool.
     """
 
-    def __init__(self, pool: Pool | None = None, limits: Limits | None = None) -> None:
+    pool: Sender
+    _own_pool: Pool | None = None
+
+    def __init__(self, pool: Sender | None = None, limits: Limits | None = None) -> None:
         super().__init__()
         if pool is None:
             self._keep_in(Pool(limits=limits or DEFAULT_LIMITS))
         elif limits is None:
             self.pool = pool
-            self._owns_pool = False
         else:
             raise ValueError("limits= would be ignored: the pool that is given has its own")
 
     def _keep_in(self, own: Pool) -> None:
-        self.pool = own
-        self._owns_pool = True
+        self.pool = self._own_pool = own
         # Many sessions are never closed. Their idle sockets are to end without a ResourceWarning.
         weakref.finalize(self, own.close)
 
@@ -121,8 +123,8 @@ class RequestsAdapter(BaseAdapter):
 
     def close(self) -> None:
         """Closes the idle connections of a pool of its own; those in use, when they are free."""
-        if self._owns_pool:
-            self.pool.close()
+        if self._own_pool is not None:
+            self._own_pool.close()
 
     def build_response(self, request: PreparedRequest, raw: RawReply) -> Response:
         """The Response of requests for a reply."""
@@ -141,12 +143,15 @@ class RequestsAdapter(BaseAdapter):
     # --- pickling, as sessions are
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"pool": (self.pool.policy, self.pool.limits)}
+        state = vars(self).copy()
+        if isinstance(self.pool, Pool):
+            state |= {"pool": None, "_own_pool": (self.pool.policy, self.pool.limits)}
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        policy, limits = state.pop("pool")
         vars(self).update(state)
-        self._keep_in(Pool(policy, limits))
+        if state["pool"] is None:
+            self._keep_in(Pool(*state["_own_pool"]))
 
 
 # --- from a prepared request to what the engine sends

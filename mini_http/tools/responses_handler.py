@@ -17,12 +17,12 @@ from contextlib import contextmanager, nullcontext
 from mini_http import base
 from mini_http.base.timeouts import DEFAULT_TIMEOUT
 from mini_http.base.url import URL
-from mini_http.codec.framing import NO_BODY, Length, response_framing
 from mini_http.exchange import request_body as bodies
 from mini_http.exchange.body import BodyReader
 from mini_http.exchange.response import HTTPResponse
 from mini_http.opener.handlers.http import FORM_TYPE, HTTPHandler, HTTPSHandler
 from mini_http.tools.standins import (
+    body_length,
     in_place_of_shared_pool,
     made_head,
     sent_fields,
@@ -51,9 +51,12 @@ def mocked(active: RequestsMock | None = None) -> Iterator[RequestsMock]:
     That holds for `urlopen` and for every opener without a pool of its own, and for `requests`.
     Gives a RequestsMock of its own, which raises AssertionError at the end if some reply was not
     asked for; or `active`, one that is active already, as `responses.mock` is under
-    `@responses.activate`. Raises ImportError if `requests` or `responses` is not installed.
+    `@responses.activate`. Raises ImportError if `requests` or `responses` is not installed, and
+    ValueError if nothing is active: requests would go out to the network.
     """
     sender = RequestsSender()
+    if active is not None and sender.is_on_its_own:
+        raise ValueError("the mock that is given is not active: call its start(), or enter it")
     own = _imported("responses").RequestsMock() if active is None else nullcontext(active)
     try:
         with own as mock, in_place_of_shared_pool(sender):
@@ -114,6 +117,11 @@ class RequestsSender:
         head = made_head(reply.status_code, reply.reason or "", raw.headers.items())
         return _RequestsReply(method, head, raw)
 
+    @property
+    def is_on_its_own(self) -> bool:
+        """Whether nothing, `responses` or another, was put in the place of the adapter's `send`."""
+        return type(self._adapter).send.__module__ == self._requests.adapters.__name__
+
     def close(self) -> None:
         """Closes the adapter."""
         self._adapter.close()
@@ -146,9 +154,7 @@ class _RequestsReply(HTTPResponse):
     __slots__ = ("_raw",)
 
     def __init__(self, method: str, head: ResponseHead, raw: Any) -> None:
-        framing = response_framing(method, head)
-        length = framing.count if isinstance(framing, Length) else None
-        super().__init__(head, BodyReader() if framing is NO_BODY else _RawReader(raw, length))
+        super().__init__(head, _RawReader(raw, body_length(method, head)))
         self._raw = raw
 
     def close(self) -> None:
@@ -158,7 +164,7 @@ class _RequestsReply(HTTPResponse):
 
 
 class _RawReader(BodyReader):
-    """The body of urllib3's reply, as it was sent; `length` is what Content-Length says."""
+    """The body of urllib3's reply, as it was sent; `length` is None if only its end will tell."""
 
     def __init__(self, raw: Any, length: int | None) -> None:
         self._raw = raw

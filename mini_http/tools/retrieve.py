@@ -12,6 +12,8 @@ from contextlib import closing
 from copy import copy
 
 from mini_http import base
+from mini_http.codec.framing import content_length
+from mini_http.exchange.response import HTTPResponse
 from mini_http.opener import api, local_paths
 from mini_http.opener.request import Request, as_request
 from mini_http.opener.timeouts import NOT_GIVEN
@@ -48,8 +50,8 @@ def urlretrieve(
 
     For a file: URL and no `filename` nothing is copied: the name is that of the file itself.
     `reporthook(number, block_bytes, size)` is called with 0 before the first block and with the
-    block's number after each; `size` is Content-Length, -1 if it is unknown. `data`, `timeout` and
-    `context` are those of `urlopen`.
+    block's number after each; `size` is that of the body, -1 if it is unknown. `data`, `timeout`
+    and `context` are those of `urlopen`.
 
     Raises what `urlopen` raises, and ContentTooShortError, whose `content` is what would have been
     returned, if less comes than Content-Length says. Where there is none, as in a chunked reply,
@@ -82,8 +84,7 @@ def save(reply: Any, file: IO[bytes], reporthook: Reporthook | None, result: Any
 
     Raises as `urlretrieve` does; `result` is the `content` of a ContentTooShortError.
     """
-    headers = reply.info()
-    size = int(headers["Content-Length"]) if "content-length" in headers else -1
+    size = _size_of(reply)
     cut: base.errors.IncompleteRead | None = None
     number = written = 0
     if reporthook is not None:
@@ -106,6 +107,14 @@ def save(reply: Any, file: IO[bytes], reporthook: Reporthook | None, result: Any
         raise ContentTooShortError(text, result) from cut
     if cut is not None:
         raise cut
+
+
+def _size_of(reply: Any) -> int:
+    """The bytes of a body that nothing was read of; -1 where only its end will tell."""
+    if isinstance(reply, HTTPResponse):
+        return -1 if reply.length is None else reply.length
+    said = reply.info()["Content-Length"]
+    return -1 if said is None else content_length(str(said))
 
 
 def temporary_file() -> IO[bytes]:

@@ -9,11 +9,12 @@ themselves make their replies with `made_reply`.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from threading import Lock
 
 from mini_http.base.headers import Headers
 from mini_http.base.heads import ResponseHead
 from mini_http.base.url import URL
-from mini_http.codec.framing import NO_BODY, response_framing
+from mini_http.codec.framing import NO_BODY, Length, response_framing
 from mini_http.codec.grammar import CONTROL_OF_REPLY
 from mini_http.codec.heads import combined, field_lines, join_request_head
 from mini_http.exchange.body import BodyReader
@@ -61,18 +62,27 @@ def in_place_of_shared_pool(sender: Sender) -> Iterator[None]:
     """While it is entered, every opener without a pool of its own sends by `sender`.
 
     Those made before, those that programs make meanwhile, with a `context` too, and those under
-    `urllib.request` are among them. To be left in the reverse order of entering, as `with` does.
+    `urllib.request` are among them. Of several, in whatever order threads enter and leave them,
+    that one sends which was entered last and is not left yet.
     """
     attributes = vars(shared_pool())
-    before = attributes.get("send")
-    attributes["send"] = sender.send
+    with _lock:
+        _standing_in.append(sender)
+        attributes["send"] = sender.send
     try:
         yield
     finally:
-        if before is None:
-            del attributes["send"]
-        else:
-            attributes["send"] = before
+        with _lock:
+            _standing_in.remove(sender)
+            if _standing_in:
+                attributes["send"] = _standing_in[-1].send
+            else:
+                del attributes["send"]
+
+
+_lock = Lock()
+_standing_in: list[Sender] = []
+"""The last one sends."""
 
 
 # --- requests
@@ -116,6 +126,17 @@ def made_head(status: int, reason: str, fields: Iterable[Field], version: int = 
     lowered = [(name.lower(), value.lower()) for name, value in fields]
     control = combined([field for field in lowered if field[0] in CONTROL_OF_REPLY])
     return ResponseHead(version, status, reason, Headers(fields), control)
+
+
+def body_length(method: str, head: ResponseHead) -> int | None:
+    """The bytes of a reply's body, 0 where HTTP allows none; None if only its end will tell.
+
+    Raises BadFraming for a head that no connection would take.
+    """
+    framing = response_framing(method, head)
+    if framing is NO_BODY:
+        return 0
+    return framing.count if isinstance(framing, Length) else None
 
 
 def made_reply(method: str, head: ResponseHead, reader: BodyReader) -> HTTPResponse:

@@ -7,6 +7,7 @@ and with ours the calls share one connection.
 import gzip
 import hashlib
 import json
+import os
 import urllib.request
 
 import pytest
@@ -22,6 +23,12 @@ pytestmark = [
 ]
 
 CALLS = 4
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    """The servers are on this machine, whatever proxies it has for others."""
+    monkeypatch.setenv("no_proxy", "*")
 
 
 def same_on_one_connection(server, work, everywhere=False):
@@ -160,7 +167,7 @@ def test_urlretrieve_moves_a_bar_of_tqdm(tmp_path):
                 urllib.request.urlretrieve(url, path, hook)
                 return seen, bar.total, digest(path)
 
-        with open("/dev/null", "w") as open_null:
+        with open(os.devnull, "w") as open_null:
             moved = same_on_one_connection(server, work)
     assert [(total, sum_) for _, total, sum_ in moved] == [(len(LARGE), digest_of(LARGE))] * CALLS
 
@@ -218,7 +225,11 @@ def test_pyjwt_fetches_keys_through_an_opener_built_for_each_call(certificates, 
 
 
 def test_astropy_downloads_files_through_an_opener_built_for_each_call(tmp_path, monkeypatch):
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
+        (tmp_path / name / "astropy").mkdir(parents=True)
+        monkeypatch.setenv(name, str(tmp_path / name))
     data = pytest.importorskip("astropy.utils.data")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with DocumentServer({"/table.dat": ("application/octet-stream", LARGE)}) as server:
 
         def work():
@@ -230,6 +241,54 @@ def test_astropy_downloads_files_through_an_opener_built_for_each_call(tmp_path,
 
         read = same_on_one_connection(server, work, everywhere=True)
     assert read == [digest_of(LARGE)] * CALLS
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_a_context_for_each_call_is_ours_only_everywhere(certificates, everywhere):
+    """As matplotlib and skyfield do: urlopen with a context, whose opener urllib builds itself."""
+    context = certificates.client_context()
+    tls = certificates.good.server_context()
+    with DocumentServer({"/t.csv": ("text/csv", TABLE)}, tls=tls) as server:
+
+        def work():
+            read = []
+            for _ in range(CALLS):
+                with urllib.request.urlopen(f"{server.url}t.csv", context=context) as reply:
+                    read.append(reply.read())
+            return read
+
+        if everywhere:
+            assert same_on_one_connection(server, work, everywhere) == [TABLE] * CALLS
+        else:
+            mini_http.install()
+            try:
+                assert work() == [TABLE] * CALLS
+            finally:
+                mini_http.uninstall()
+            assert server.connections == CALLS
+
+
+@pytest.mark.parametrize("way", ["urlopen of ours", "install()", "install(everywhere=True)"])
+def test_vcrpy_records_and_plays_what_is_asked(tmp_path, way):
+    vcr = pytest.importorskip("vcr")
+    with DocumentServer({"/t.csv": ("text/csv", TABLE)}) as server:
+
+        def ask(urlopen):
+            with vcr.use_cassette(tmp_path / "cassette.yaml") as cassette:
+                for data in (None, b"a=1"):
+                    with urlopen(f"{server.url}t.csv", data) as reply:
+                        assert reply.read() == TABLE
+                return cassette.play_count
+
+        if way == "urlopen of ours":
+            assert [ask(mini_http.urlopen) for _ in range(2)] == [0, 2]
+        else:
+            mini_http.install(everywhere="everywhere" in way)
+            try:
+                assert [ask(urllib.request.urlopen) for _ in range(2)] == [0, 2]
+            finally:
+                mini_http.uninstall()
+    assert len(server.requests) == 2
 
 
 # --- helpers

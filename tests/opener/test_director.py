@@ -1,7 +1,9 @@
 """OpenerDirector: which handlers are asked, in which order, and with what."""
 
+import contextlib
 import socket
 import sys
+import threading
 import urllib.error
 import urllib.request
 
@@ -257,8 +259,73 @@ def test_each_opening_of_a_request_has_a_deadline_of_its_own(log):
 def test_a_request_that_follows_a_redirect_keeps_its_deadline(log):
     opener = opener_with(log.handler("a", x_open=lambda request: [request.deadline]))
     request = Request("x://host/")
-    request.deadline, request.history = Deadline(5), ("the reply that redirected",)
+    request.deadline, request.opened_by = Deadline(5), threading.get_ident()
     assert opener.open(request) == [request.deadline]
+
+
+@pytest.mark.parametrize("given", ["x://host/", Request("x://host/")])
+def test_a_handler_may_open_a_request_once_more_within_its_deadline(log, given):
+    def twice(request):
+        if request.deadline is not None:
+            return request
+        request.deadline = Deadline(5)
+        request.add_unredirected_header("Authorization", "answer")
+        return opener.open(request)
+
+    opener = opener_with(log.handler("a", x_open=twice))
+    request = opener.open(given)
+    assert request.deadline is not None
+    assert request.header_items() == [("Authorization", "answer")]
+    assert request.opened_by is None
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_handlers_add_to_a_request_is_not_there_when_it_is_opened_again(log, fails):
+    def seen_by(request):
+        seen.append(request.header_items())
+        request.add_unredirected_header("Cookie", "a=b")
+        if fails:
+            raise errors.ConnectFailed("refused")
+
+    seen = []
+    opener = opener_with(log.handler("a", x_open=seen_by))
+    request = Request("x://host/", headers={"X": "1"})
+    for _ in range(2):
+        with contextlib.suppress(errors.ConnectFailed):
+            opener.open(request)
+    assert seen == [[("X", "1")], [("X", "1")]]
+    assert request.opened_by is None
+
+
+def test_threads_may_open_the_same_request_at_once(log):
+    def as_another_thread_does_too(request):
+        opened.append(request)
+        if len(opened) == 1:
+            request.add_unredirected_header("Cookie", "a=b")
+            thread = threading.Thread(target=opener.open, args=(request,))
+            thread.start()
+            thread.join()
+        return request
+
+    opened = []
+    opener = opener_with(log.handler("a", x_open=as_another_thread_does_too))
+    request = Request("x://host/")
+    assert opener.open(request) is request
+    assert opened[0] is request
+    assert opened[1] is not request
+    assert [each.header_items() for each in opened] == [[("Cookie", "a=b")], []]
+    assert [each.opened_by for each in opened] == [None, None]
+
+
+@BOTH
+@pytest.mark.parametrize("hook", ["x_request", "x_open", "x_response"])
+def test_a_method_put_in_the_place_of_a_hook_is_called(log, kind, base, hook, monkeypatch):
+    handler = log.handler("a", base=base, x_request=same, x_open="reply", x_response=reply)
+    opener = opener_with(handler, kind=kind)
+    opener.open("x://host/")
+    monkeypatch.setattr(type(handler), hook, lambda *given: log.append("other") or given[-1])
+    opener.open("x://host/")
+    assert log.count("other") == 1
 
 
 # --- errors

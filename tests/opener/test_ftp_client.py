@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.descriptors import open_descriptors
 from support.ftp_server import FILES, HANG_UP, SILENCE, FTPServer
 from support.servers import ScriptedServer
-from support.steps import Drain, ExpectUntil, Send
+from support.steps import Drain, ExpectUntil, Reset, Send
 from support.waits import PATIENCE, SOON
 
 from mini_http.base import errors
@@ -162,7 +162,7 @@ def test_a_reply_may_have_many_lines(connected):
         ("HTTP/1.1 400 What?", ftplib.error_proto),
         ("", errors.RemoteDisconnected),
         ("2", errors.IncompleteRead),
-        ("220-a\r\n" * 1001, errors.LimitExceeded),
+        ("220-a\r\n" * 40_000, errors.LimitExceeded),
         ("220 " + "a" * 70_000, errors.LimitExceeded),
     ],
 )
@@ -177,8 +177,37 @@ def test_a_server_that_repeats_the_password_is_not_quoted(connected):
     with FTPServer(answers=answers) as server, pytest.raises(ftplib.error_perm) as caught:
         connected(server).login("joe", "secret")
     assert str(caught.value) == "530 (the server's text repeats the password)"
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"PASS": "150 secret."}, "150"),
+        ({"PASS": "secret."}, "sec"),
+        ({"TYPE": "350 secret."}, "350"),
+        ({"EPSV": "229 secret."}, "229"),
+        ({"EPSV": "500 No.", "PASV": "227 secret."}, "227"),
+        ({"RETR": "350 secret."}, "350"),
+        ({"226": "350 secret."}, "350"),
+    ],
+)
+def test_not_even_where_what_it_says_is_no_refusal(connected, answers, said):
+    with FTPServer(passwords={"joe": "secret"}, answers=answers) as server:
+        client = connected(server)
+        with pytest.raises(ftplib.Error) as caught:
+            client.login("joe", "secret")
+            client.voidcmd("TYPE I")
+            retrieved(client, "hello.txt")
+        client.close()
+    assert str(caught.value) == f"{said} (the server's text repeats the password)"
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+def test_a_reply_may_have_more_lines_than_a_head_has_fields(connected):
+    text = "220-a\r\n" * 2000 + "220 b"
+    with FTPServer(answers={"220": text}) as server:
+        assert connected(server).welcome.count("\n") == 2000
 
 
 @pytest.mark.parametrize(
@@ -290,6 +319,14 @@ def test_an_answer_has_a_port_or_is_an_error(find, code, rest):
     assert code == ("229 " if find is _extended_port else "227 ") or not code
 
 
+def test_a_server_that_is_gone_has_no_port(connected):
+    with ScriptedServer([[Send(b"220 Hi\r\n"), Reset()]]) as server:
+        client = connected(server)
+        client._control.wait_for_input(PATIENCE)
+        with pytest.raises(errors.ConnectionBroken, match="the connection broke"):
+            client.makepasv()
+
+
 def test_a_port_where_nobody_waits_is_an_error(logged_in):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -385,11 +422,11 @@ def test_tls_may_begin_with_the_connection(certificates, trusting):
     assert server.resumed == [True]
 
 
-def test_the_server_is_told_that_this_is_ftp(connected, certificates, trusting):
+def test_the_server_is_told_that_this_is_ftp(logged_in, certificates, trusting):
     context = certificates.good.server_context()
     context.set_alpn_protocols(["http/1.1", "ftp"])
     with FTPServer(tls=context) as server:
-        connected(server, trusting, host="localhost").close()
+        logged_in(server, trusting, host="localhost").close()
     assert server.protocols == ["ftp"]
 
 

@@ -442,6 +442,19 @@ def test_a_connection_that_is_new_is_not_opened_again(wrapped):
     assert server.logins == 1
 
 
+def test_one_whose_first_transfer_failed_is_opened_again(wrapped):
+    with FTPServer(answers={"TYPE": SILENCE}) as server:
+        wrapper = wrapped(server, timeout=10 * SOON)
+        assert wrapper.claim(10 * SOON)
+        with pytest.raises(errors.ReadTimedOut):
+            wrapper.retrfile("hello.txt", "I")
+        del server.answers["TYPE"]
+        assert wrapper.claim(PATIENCE)
+        assert fetched(wrapper, "hello.txt") == HELLO
+        assert wrapper.ftp.phases == Timeout(PATIENCE, PATIENCE)
+    assert server.logins == 2
+
+
 def test_one_file_at_a_time(wrapped):
     with FTPServer() as server:
         wrapper = wrapped(server)
@@ -519,6 +532,23 @@ def test_a_connection_can_be_claimed_by_one(wrapped):
         wrapper.close()
         assert not wrapper.claim(PATIENCE)
     assert server.logins == 1
+
+
+def test_a_connection_that_is_being_closed_can_not_be_claimed(wrapped):
+    with FTPServer() as server:
+        wrapper = wrapped(server, ["pub", "deep"])
+        file, _ = wrapper.retrfile("data.bin", "I")
+        close, claimed = wrapper.ftp.close, []
+
+        def close_while_another_thread_claims():
+            claimed.append(wrapper.claim(PATIENCE))
+            close()
+
+        wrapper.ftp.close = close_while_another_thread_claims
+        file.close()
+        assert claimed == [False]
+        assert wrapper.claim(PATIENCE)
+        assert fetched(wrapper, "data.bin") == DATA
 
 
 def test_a_parents_connection_can_not_be_claimed(wrapped, monkeypatch):

@@ -138,12 +138,34 @@ def test_the_scheme_may_be_in_capitals():
     assert url2pathname("FILE:///a", require_scheme=True) == "/a"
 
 
-@pytest.mark.skipif(FROM_3_14, reason="as on Windows, with what Python before 3.14 takes")
-def test_on_windows_urllib_does_it(monkeypatch):
+# --- on Windows
+
+
+@pytest.fixture
+def windows(monkeypatch):
     monkeypatch.setattr(local_paths, "IS_WINDOWS", True)
-    monkeypatch.setattr(urllib.request, "url2pathname", lambda url: f"path of {url}")
-    monkeypatch.setattr(urllib.request, "pathname2url", lambda path: f"url of {path}")
-    assert url2pathname("///C:/a") == "path of ///C:/a"
-    assert pathname2url("C:\\a") == "url of C:\\a"
+    monkeypatch.setattr(local_paths, "READS_RFC_8089", False)
+
+
+@pytest.mark.usefixtures("windows")
+@pytest.mark.skipif(FROM_3_14, reason="nturl2path is deprecated")
+def test_on_windows_paths_have_drives():
+    assert url2pathname("///C:/a%20b") == "C:\\a b"
+    assert pathname2url("C:\\a b") == "///C:/a%20b"
     with pytest.raises(TypeError, match="add_scheme"):
         pathname2url("C:\\a", add_scheme=True)
+
+
+@pytest.mark.usefixtures("windows")
+@pytest.mark.skipif(FROM_3_14, reason="nturl2path is deprecated")
+def test_on_windows_ours_can_take_the_place_of_urllibs(monkeypatch):
+    monkeypatch.setattr(urllib.request, "url2pathname", url2pathname)
+    monkeypatch.setattr(urllib.request, "pathname2url", pathname2url)
+    assert urllib.request.url2pathname("///C:/a") == "C:\\a"
+    assert urllib.request.pathname2url("C:\\a") == "///C:/a"
+
+
+@pytest.mark.usefixtures("windows", "rfc_8089")
+def test_on_windows_from_3_14_on_urllib_does_it(monkeypatch):
+    monkeypatch.setattr(urllib.request, "url2pathname", lambda url, **options: (url, options))
+    assert url2pathname("///C:/a", require_scheme=True) == ("///C:/a", {"require_scheme": True})

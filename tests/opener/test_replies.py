@@ -17,7 +17,7 @@ import zipfile
 import pytest
 
 from mini_http import Headers
-from mini_http.opener.replies import addbase, addclosehook, addinfo, addinfourl
+from mini_http.opener.replies import addbase, addclosehook, addinfo, addinfourl, type_by_name
 
 URL = "file:///a"
 HEADERS = Headers([("Content-type", "text/plain")])
@@ -195,6 +195,27 @@ def test_the_hook_of_a_file_within_is_called_when_nobody_closes_it():
     del inner, outer
     gc.collect()
     assert seen == ["closed"]
+
+
+# --- types
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.html", "text/html"),
+        ("/x.y/a.HTML", "text/html"),
+        ("a.tar.gz", "application/x-tar"),
+        ("//[a.html", "text/html"),
+        ("a://[b.html", "text/html"),
+        ("http://a.html", "text/html"),
+        ("data:x/y\r\nX-Injected: 1,", None),
+        ("a.html/", None),
+        ("", None),
+    ],
+)
+def test_a_name_says_a_type_whatever_it_looks_like(name, kind):
+    assert type_by_name(name) == kind
 
 
 # --- whose classes they are

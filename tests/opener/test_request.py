@@ -20,6 +20,7 @@ from mini_http.opener.request import as_request
 STOCK = urllib.request.Request
 PAGE = "http://www.example.com/dir/page?query"
 BODY = b"xyz"
+THREAD = 7
 THROUGH_A_PROXY = "host type selector has_proxy _tunnel_host"
 
 
@@ -300,7 +301,7 @@ def test_a_proxy_that_a_handler_chose_is_forgotten(url, forget):
     assert request.host == "proxy:3128"
     assert request.unredirected_hdrs == {"Proxy-authorization": CREDENTIALS[1]}
     if forget == "begin":
-        request.begin()
+        request.begin(THREAD)
         assert request.selector == "*"
     else:
         request.full_url = url
@@ -313,13 +314,13 @@ def test_what_a_proxy_was_answered_is_not_forgotten_with_it():
     request = Request(PAGE)
     request.choose_proxy("proxy:3128", "http", CREDENTIALS[1])
     request.add_unredirected_header("Proxy-Authorization", "answer")
-    request.begin()
+    request.begin(THREAD)
     assert request.unredirected_hdrs == {"Proxy-authorization": "answer"}
 
 
 def test_a_proxy_that_the_program_named_is_not_forgotten():
     request = told(Request(PAGE), ("set_proxy", "proxy:3128", "http"))
-    request.begin()
+    request.begin(THREAD)
     assert (request.host, request.has_proxy()) == ("proxy:3128", True)
 
 
@@ -452,31 +453,61 @@ def test_repr_shows_method_and_url_without_the_password():
 def test_a_new_opening_begins_with_a_new_deadline():
     request = Request(PAGE)
     request.deadline = Deadline(1)
-    request.begin()
+    request.begin(THREAD)
     assert request.deadline is None
 
 
-def test_a_new_opening_forgets_what_codings_were_asked_for():
-    request = Request(PAGE)
-    request.decode_content = True
-    request.add_unredirected_header("Accept-Encoding", "gzip")
-    request.begin()
-    assert not request.decode_content
-    assert request.header_items() == []
-
-
-def test_codings_that_the_caller_asked_for_are_not_forgotten():
-    request = Request(PAGE)
+def test_a_new_opening_forgets_what_handlers_added_to_the_one_before():
+    request = Request(PAGE, headers={"X": "1"})
     request.add_unredirected_header("Accept-Encoding", "br")
-    request.begin()
-    assert request.header_items() == [("Accept-encoding", "br")]
+    assert request.begin(THREAD) is request
+    request.decode_content = True
+    request.add_unredirected_header("Cookie", "a=b")
+    request.end()
+    assert request.get_header("Cookie") == "a=b"
+    request.begin(THREAD)
+    assert not request.decode_content
+    assert request.header_items() == [("Accept-encoding", "br"), ("X", "1")]
+
+
+def test_what_the_program_sets_between_two_openings_is_kept():
+    request = Request(PAGE).begin(THREAD)
+    request.add_unredirected_header("Cookie", "a=b")
+    request.add_unredirected_header("X-Removed", "1")
+    request.end()
+    request.add_unredirected_header("Cookie", "mine")
+    request.add_unredirected_header("X-New", "1")
+    request.remove_header("X-removed")
+    request.begin(THREAD)
+    assert request.header_items() == [("Cookie", "mine"), ("X-new", "1")]
+
+
+def test_another_thread_opens_a_copy_of_a_request_that_is_being_opened():
+    request = Request(PAGE, headers={"X": "1"})
+    request.add_unredirected_header("Y", "1")
+    request.begin(THREAD)
+    request.deadline = Deadline(1)
+    request.add_unredirected_header("Cookie", "a=b")
+    other = request.begin(THREAD + 1)
+    other.add_header("Z", "1")
+    assert (request.opened_by, other.opened_by) == (THREAD, THREAD + 1)
+    assert (other.full_url, other.deadline) == (PAGE, None)
+    assert sorted(other.header_items()) == [("X", "1"), ("Y", "1"), ("Z", "1")]
+    assert sorted(request.header_items()) == [("Cookie", "a=b"), ("X", "1"), ("Y", "1")]
+
+
+def test_a_request_that_the_opener_made_can_be_opened_by_another_thread():
+    request = Request(PAGE)
+    request.opened_by = THREAD
+    request.add_unredirected_header("Y", "1")
+    assert request.begin(THREAD + 1).header_items() == [("Y", "1")]
 
 
 @pytest.mark.parametrize("fields", ["headers", "unredirected_hdrs"])
 def test_names_put_into_the_dicts_in_another_case_are_found_as_urllibs_are(fields):
     request = Request(PAGE)
     getattr(request, fields)["User-Agent"] = "mine"
-    request.begin()
+    request.begin(THREAD)
     assert getattr(request, fields) == {"User-agent": "mine"}
     assert request.fields()[1:] == [("User-Agent", "mine")]
 
@@ -486,14 +517,12 @@ def test_names_put_into_the_dicts_in_another_case_are_found_as_urllibs_are(field
 def test_numbers_and_bytes_are_values_as_in_http_client(fields, value, sent):
     request = Request(PAGE)
     getattr(request, fields)["X-value"] = value
-    request.begin()
     assert request.fields()[1:] == [("X-value", sent)]
 
 
 def test_what_is_no_value_of_a_field_is_left_for_the_writer_to_refuse():
     request = Request(PAGE, headers={"X": None})
-    request.begin()
-    assert request.headers == {"X": None}
+    assert request.fields()[1:] == [("X", None)]
 
 
 # --- requests of urllib.request
@@ -515,9 +544,10 @@ def test_a_request_of_urllibs_is_understood():
 
 def test_a_request_of_urllibs_that_follows_a_redirect_keeps_where_it_comes_from():
     theirs = STOCK(PAGE)
-    theirs.history, theirs.deadline = ("a reply",), Deadline(1)
+    theirs.history, theirs.deadline, theirs.opened_by = ("a reply",), Deadline(1), THREAD
     ours = as_request(theirs)
     assert (ours.history, ours.deadline) == (("a reply",), theirs.deadline)
+    assert ours.opened_by == THREAD
 
 
 @pytest.mark.parametrize("other", [None, 5, b"http://a/", URL.parse(PAGE)])

@@ -238,8 +238,8 @@ class _Session:
         assert self._listener is not None, "a transfer without EPSV or PASV"
         data, _ = self._listener.accept()
         self.forget_listener()
-        self._say("150 Here it comes.")
         try:
+            self._say("150 Here it comes.")
             if self._is_private:
                 assert self._server.context is not None
                 tls = data = self._server.context.wrap_socket(data, server_side=True)

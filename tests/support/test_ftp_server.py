@@ -79,6 +79,14 @@ def test_it_says_what_it_is_told_to_say() -> None:
             client.pwd()
 
 
+def test_it_may_hang_up_before_the_data() -> None:
+    with FTPServer(answers={"150": HANG_UP}) as server, connected(server) as client:
+        client.login()
+        with pytest.raises(EOFError):
+            retrieved(client, "hello.txt")
+        server.connections[0].drain()  # a data connection left open would be a ResourceWarning
+
+
 @pytest.mark.parametrize("at", ["127.0.0.1", "::1"])
 def test_it_listens_where_it_is_told_to(at: str) -> None:
     with FTPServer(at=at) as server, connected(server) as client:

@@ -413,8 +413,11 @@ def test_what_is_not_http_is_passed_over():
         (b'{"log": {"entries": [{}]}}', "entry 1"),
         (browsers_har(browsers_entry({}), browsers_entry({}, startedDateTime="now")), "entry 2"),
         (browsers_har(browsers_entry({"text": "x", "encoding": "base64"})), "entry 1"),
+        (browsers_har(browsers_entry({}, timings={"wait": 10**400})), "entry 1"),
+        (b'{"log": {"entries": [], "_secrets": [1]}}', "_secrets"),
+        (b"[" * 100_000, "the file is nested too deeply"),
     ],
-    ids=range(7),
+    ids=range(10),
 )
 def test_a_file_that_is_none_is_refused_by_name_of_the_place(data, where):
     with pytest.raises(ValueError, match=where):

@@ -1,10 +1,12 @@
 """install and uninstall: urllib.request's callers on our engine, and everything as before after."""
 
+import faulthandler
 import gzip
 import http.client
 import io
 import json
 import logging
+import os
 import ssl
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import pytest
 from support.python_server import EchoServer
 from support.servers import ScriptedServer
 from support.steps import StartTLS
+from support.waits import PATIENCE
 
 import mini_http
 from mini_http.keepalive.pool import shared_pool
@@ -230,6 +233,16 @@ def test_a_program_that_does_without_verification_goes_on_so(secure_server, monk
     install()
     monkeypatch.setattr(ssl, "_create_default_https_context", ssl._create_unverified_context)
     assert account(urllib.request.urlopen(secure_server.url))["method"] == "GET"
+
+
+def test_a_program_that_verifies_again_is_not_connected_unverified(secure_server, monkeypatch):
+    install()
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(ssl, "_create_default_https_context", ssl._create_unverified_context)
+        assert account(urllib.request.urlopen(secure_server.url))["method"] == "GET"
+    with pytest.raises(urllib.error.URLError) as caught:
+        urllib.request.urlopen(secure_server.url)
+    assert isinstance(caught.value.reason, ssl.SSLCertVerificationError)
 
 
 def test_the_proxies_of_the_environment_are_used(echo_server, monkeypatch):
@@ -476,6 +489,20 @@ def test_a_context_of_urllibs_making_that_was_changed_is_used_as_it_is(everywher
         build_opener(Handler()).open(secure_server.url)
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="3.11 makes a context a connection")
+def test_their_openers_trust_whom_urllib_trusted_when_they_were_built(
+    everywhere, secure_server, certificates, monkeypatch
+):
+    strict = build_opener()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_file))
+    trusting = build_opener()
+    monkeypatch.delenv("SSL_CERT_FILE")
+    assert account(trusting.open(secure_server.url))["method"] == "GET"
+    with pytest.raises(urllib.error.URLError) as caught:
+        strict.open(secure_server.url)
+    assert isinstance(caught.value.reason, ssl.SSLCertVerificationError)
+
+
 class OwnConnection(http.client.HTTPConnection):
     """A connection that somebody else made, to be told from http.client's."""
 
@@ -700,6 +727,29 @@ def test_threads_may_install_and_remove_at_once():
     for thread in threads:
         thread.join()
     assert is_as_it_came()
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can't fork")
+def test_a_fork_waits_for_another_threads_install():
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hold():
+        with module._lock:
+            begun.set()
+            go_on.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    begun.wait()
+    os.register_at_fork(before=go_on.set)  # the last one to be registered is called first
+    child = os.fork()
+    if not child:  # pragma: no cover (it is not measured)
+        faulthandler.dump_traceback_later(PATIENCE, exit=True)
+        install()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    holder.join()
 
 
 # --- beside other programs

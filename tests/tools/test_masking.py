@@ -52,6 +52,7 @@ def test_fields_that_are_sent(field, value, shown):
         ("Set-Cookie", "nameless; Path=/a=b", "***; Path=/a=b"),
         ("Location", "/next?access_token=t#x", "/next?access_token=***#x"),
         ("Link", '<https://a/?api-key=k>; rel="next"', '<https://a/?api-key=***>; rel="next"'),
+        ("Location", "/app#access_token=t&x=1", "/app#access_token=***&x=1"),
         ("X-Auth-Token", "t", "***"),
         ("X-Continuation-Token", "next", "next"),
         ("Server", "a:b@c", "a:b@c"),
@@ -70,10 +71,26 @@ def test_fields_that_came(field, value, shown):
         ("https://example.com/?X-Amz-Signature=a", "https://example.com/?X-Amz-Signature=***"),
         ("https://example.com/?next_page_token=a", "https://example.com/?next_page_token=a"),
         ("https://example.com/token=a", "https://example.com/token=a"),
+        ("https://example.com/?accessToken=a", "https://example.com/?accessToken=***"),
+        ("https://example.com/?user[password]=a", "https://example.com/?user[password]=***"),
+        ("https://example.com/?u%5Bpwd%5D=a&b=c", "https://example.com/?u%5Bpwd%5D=***&b=c"),
     ],
 )
 def test_urls(url, shown):
     assert masked(sent(url=url)).url == shown
+
+
+MULTIPART = b"""--x\r
+Content-Disposition: form-data; name="a[password]"\r
+Content-Type: text/plain\r
+\r
+%b\r
+--x\r
+content-disposition: form-data; name="password_hint"\r
+\r
+seen\r
+--x--\r
+"""
 
 
 @pytest.mark.parametrize(
@@ -86,6 +103,10 @@ def test_urls(url, shown):
             b'{"user": "u", "Password" : "***", "n": 1}',
         ),
         (b'{"token":"t"}', b'{"token":"***"}'),
+        (b'{"refreshToken":"t"}', b'{"refreshToken":"***"}'),
+        (b'{"password": 1234, "n": 1}', b'{"password": "***", "n": 1}'),
+        (b"user%5Bpassword%5D=p&login.pwd=p&a.b=c", b"user%5Bpassword%5D=***&login.pwd=***&a.b=c"),
+        (MULTIPART % b"p\r\n-q", MULTIPART % b"***"),
         (b"\xff\0binary", b"\xff\0binary"),
         (b"", b""),
     ],
@@ -118,6 +139,26 @@ def test_coded_json_that_came_is_coded_no_more():
     shown = masked(reply(gzip.compress(TOKENS), JSON, coding))
     assert b'"***"' in shown.body
     assert shown.fields == (JSON, ("Content-Length", str(len(shown.body))))
+
+
+def test_a_secret_that_came_in_part_is_masked():
+    assert masked(reply(b'{"access_token": "sec', JSON)).body == b'{"access_token": "***"'
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (
+            "BadField: line 2 has no colon: 'Set-Cookie; a=b'",
+            "BadField: line 2 has no colon: '***'",
+        ),
+        ('BadField: line 2 is odd: "Cookie\'s"...', 'BadField: line 2 is odd: "***"...'),
+        ("InvalidURL: http://u:p@h/?token=t", "InvalidURL: http://u:***@h/?token=***"),
+        ("TLSFailed: the server's name isn't host", "TLSFailed: the server's name isn't host"),
+    ],
+)
+def test_errors(error, shown):
+    assert masked(Exchange("GET", URL, error=error)).error == shown
 
 
 @pytest.mark.parametrize(
@@ -161,7 +202,8 @@ def test_what_is_masked_stays_as_it_is(text, body):
         "GET",
         f"http://a/?{text}",
         sent_fields=(("Cookie", text), ("Referer", text)),
-        sent_body=body + text.encode(),
+        sent_body=body + text.encode() + b'\nContent-Disposition:; name="token"\n\n' + body,
+        error=text,
         fields=(("Set-Cookie", text), ("Location", text), JSON),
         body=b'{"password": "' + body + b'"}',
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import socket
 import ssl
 import threading
 import urllib.request
@@ -342,10 +343,50 @@ def test_an_error_that_was_recorded_is_raised_again(har, error, kind, text):
     assert isinstance(caught.value, kind)
 
 
-def test_the_reason_of_a_timeout_is_one():
-    from mini_http.tools.replayer import _recorded_error
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        ("ConnectTimedOut: timed out", TimeoutError),
+        ("TLSFailed: no trust", ssl.SSLError),
+        ("NameNotResolved: no such name", socket.gaierror),
+        ("ConnectFailed: refused", ConnectionError),
+        ("ConnectionBroken: reset", ConnectionResetError),
+        ("BadField: line 2", str),
+    ],
+)
+def test_the_reason_of_an_error_is_what_programs_look_for(har, error, reason):
+    with replaying(har(Exchange("GET", URL, error=error))), pytest.raises(URLError) as caught:
+        urlopen(URL)
+    assert isinstance(caught.value.reason, reason)
 
-    assert isinstance(_recorded_error("ConnectTimedOut: timed out").reason, TimeoutError)
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        mini_http.LimitExceeded("bytes, in all, in a line", 5, 7),
+        mini_http.LimitExceeded("headers", 5),
+        mini_http.IncompleteRead(b"", 7),
+        mini_http.IncompleteRead(b""),
+        mini_http.BadStatusLine("no status line"),
+        mini_http.TunnelRefused("refused"),
+        mini_http.RemoteDisconnected(),
+    ],
+    ids=repr,
+)
+def test_an_error_has_its_attributes_again(har, error):
+    failed = Exchange("GET", URL, error=f"{type(error).__name__}: {error}")
+    with replaying(har(failed)), pytest.raises(URLError) as caught:
+        urlopen(URL)
+    again = caught.value
+    again.reason = error.reason  # whose text alone can be equal
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
+@pytest.mark.parametrize("name", ["LimitExceeded", "IncompleteRead"])
+def test_an_error_in_other_words_is_one_of_the_protocol(har, name):
+    failed = Exchange("GET", URL, error=f"{name}: odd")
+    with replaying(har(failed)), pytest.raises(mini_http.ProtocolError):
+        urlopen(URL)
 
 
 def test_a_body_that_was_cut_is_cut_again(har):
@@ -353,8 +394,19 @@ def test_a_body_that_was_cut_is_cut_again(har):
     with replaying(har(cut, cut)):
         with pytest.raises(mini_http.IncompleteRead) as caught:
             urlopen(URL).read()
-        assert caught.value.partial == b"begin"
+        assert (caught.value.partial, caught.value.expected) == (b"begin", None)
         assert urlopen(URL).read(5) == b"begin"
+
+
+def test_a_body_that_is_cut_has_the_length_that_its_head_says(path):
+    with ScriptedServer([with_length(b"200 OK", b"begin and")[:-4]]) as server:
+        with recording(path), pytest.raises(mini_http.IncompleteRead):
+            urlopen(server.url).read()
+        with replaying(path), urlopen(server.url) as reply:
+            assert (reply.length, reply.read(2), reply.length) == (9, b"be", 7)
+            with pytest.raises(mini_http.IncompleteRead) as caught:
+                reply.read()
+    assert (caught.value.partial, caught.value.expected) == (b"gin", 4)
 
 
 def test_what_was_not_read_when_it_was_recorded_is_not_there(har):

@@ -521,6 +521,22 @@ def test_a_session_that_is_pickled_or_copied_begins_with_an_empty_pool(nginx, ag
     first.pool.close()
 
 
+def test_a_session_can_be_recorded_and_replayed(echo_server, tmp_path):
+    path = tmp_path / "session.har"
+    recorder = mini_http.Recorder(path, pool=(pool := Pool()))
+    with session_over(RequestsAdapter(recorder)) as session:
+        said = session.post(echo_server.url, json={"a": 1}).json()
+    recorder.close()
+    pool.close()
+    replayer = mini_http.Replayer(path)
+    with session_over(copy.copy(RequestsAdapter(replayer))) as session:
+        assert session.post(echo_server.url, json={"a": 1}).json() == said
+        replayer.assert_all_used()
+        with pytest.raises(requests.exceptions.ConnectionError, match="no reply to GET"):
+            session.get(echo_server.url)
+    assert len(echo_server.requests) == 1
+
+
 def test_threads_may_share_an_adapter(nginx, ours):
     texts = []
 

@@ -494,6 +494,13 @@ def test_an_opener_with_a_pool_of_its_own_is_not_mocked():
         assert build_opener(HTTPHandler(pool=pool)).open(server.url).status == 204
 
 
+def test_a_mock_that_is_not_active_is_refused_before_anything_is_sent():
+    mock = responses.RequestsMock()
+    with pytest.raises(ValueError, match="not active"), mocked(mock):
+        pytest.fail("it was entered")
+    assert "send" not in vars(shared_pool())
+
+
 @responses.activate
 def test_it_joins_a_mock_that_is_active():
     responses.get(URL, body="of responses itself")

@@ -26,6 +26,15 @@ SHORT = 0.05
 """Seconds to wait for a server that never answers."""
 
 
+FRAMED_ODDLY = {
+    "a length said twice": (b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello", 5),
+    "a length that chunks overrule": (
+        CHUNKED.replace(b"\r\n", b"\r\nContent-Length: 50\r\n", 1),
+        -1,
+    ),
+}
+
+
 @pytest.fixture
 def all_forgotten():
     """No opener installed, no temporary files, no connections; before and after."""
@@ -348,3 +357,20 @@ def test_a_reply_sent_slowly_is_written_whole(tmp_path):
     with ScriptedServer([steps]) as server:
         name, _ = urlretrieve(server.url, tmp_path / "x")
     assert name.read_bytes() == b"slow" * 10
+
+
+@pytest.mark.parametrize("reply", FRAMED_ODDLY)
+def test_the_size_is_what_the_framing_says(tmp_path, reply):
+    sent, size = FRAMED_ODDLY[reply]
+    calls = Calls()
+    with ScriptedServer([sent]) as server:
+        urlretrieve(server.url, tmp_path / "x", calls)
+    assert (tmp_path / "x").read_bytes() == b"hello"
+    assert calls == [(0, 8192, size), (1, 8192, size)]
+
+
+def test_a_reply_to_head_is_an_empty_file(tmp_path):
+    with ScriptedServer([b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"]) as server:
+        _, headers = urlretrieve(Request(server.url, method="HEAD"), tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == b""
+    assert headers["Content-Length"] == "5"

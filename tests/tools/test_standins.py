@@ -11,6 +11,7 @@ from mini_http.exchange.request_body import request_body
 from mini_http.keepalive.pool import shared_pool
 from mini_http.keepalive.route import Route
 from mini_http.tools.standins import (
+    body_length,
     handlers_over,
     in_place_of_shared_pool,
     made_head,
@@ -42,6 +43,17 @@ def test_it_can_be_the_pool_of_all_openers_for_a_while():
         with in_place_of_shared_pool(Says("second")):
             assert urlopen("http://example.com/").read() == b"second /"
         assert urlopen("http://example.com/").read() == b"first /"
+    assert "send" not in vars(shared_pool())
+
+
+def test_threads_may_leave_in_another_order_than_they_entered():
+    first = in_place_of_shared_pool(Says("first"))
+    second = in_place_of_shared_pool(Says("second"))
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert urlopen("http://example.com/").read() == b"second /"
+    second.__exit__(None, None, None)
     assert "send" not in vars(shared_pool())
 
 
@@ -104,6 +116,20 @@ def test_a_made_reply_is_as_one_that_was_read():
     assert (reply.status, reply.reason, reply.version) == (404, "Gone", 10)
     assert reply.headers.get_all("Set-Cookie") == ["a", "b"]
     assert (reply.length, reply.read(), reply.isclosed()) == (4, b"body", True)
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "field", "length"),
+    [
+        ("GET", 200, ("Content-Length", "4, 4"), 4),
+        ("HEAD", 200, ("Content-Length", "4"), 0),
+        ("GET", 304, ("Content-Length", "4"), 0),
+        ("GET", 200, ("Transfer-Encoding", "chunked"), None),
+        ("GET", 200, ("X", "y"), None),
+    ],
+)
+def test_the_length_of_a_body_is_what_its_head_says(method, status, field, length):
+    assert body_length(method, made_head(status, "", [field])) == length
 
 
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304)])

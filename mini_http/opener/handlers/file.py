@@ -10,7 +10,7 @@ from mini_http.base.headers import Headers
 from mini_http.base.url import URL
 from mini_http.opener import local_paths
 from mini_http.opener.handlers.base import BaseHandler
-from mini_http.opener.replies import addinfourl
+from mini_http.opener.replies import addinfourl, type_by_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,43 +53,63 @@ class FileHandler(BaseHandler):
 
     def open_local_file(self, req: Any) -> addinfourl:
         """The file, with its size, its time and, by its name, its type as headers."""
-        from mimetypes import guess_type
-
         url = URL.parse(req.full_url)
         if url.username is not None or url.port is not None or not self.is_here(url.host):
             raise base.errors.URLError(local_paths.NOT_HERE)
         # A path may begin with two slashes of its own, and what follows them is then no host.
         path = local_paths.url2pathname(url.target if url.netloc is None else f"//{url.target}")
-        kind = guess_type(path)[0] or "text/plain"
         try:
             file = open(path, "rb")  # noqa: SIM115  (closed with the reply)
         except OSError as error:
             raise base.errors.URLError(error, error.filename) from error
         except ValueError as error:  # NUL in it
             raise base.errors.InvalidURL(f"no path of a file: {error}") from error
-        status = os.fstat(file.fileno())
-        headers = Headers(
-            [
-                ("Content-type", kind),
-                ("Content-length", str(status.st_size)),
-                ("Last-modified", http_date(status.st_mtime)),
-            ]
-        )
-        if local_paths.READS_RFC_8089:
-            return addinfourl(file, headers, local_paths.pathname2url(path, add_scheme=True))
-        return addinfourl(file, headers, req.full_url)
+        return addinfourl(file, _headers(path, os.fstat(file.fileno())), _url_of(url, path))
+
+
+def _headers(path: str, status: os.stat_result) -> Headers:
+    headers = Headers(
+        [
+            ("Content-type", type_by_name(path) or "text/plain"),
+            ("Content-length", str(status.st_size)),
+        ]
+    )
+    date = http_date(status.st_mtime)
+    if date is not None:
+        headers["Last-modified"] = date
+    return headers
+
+
+def _url_of(url: URL, path: str) -> str:
+    """The URL of the reply, as urllib gives it in the running Python: with an empty host in it for
+    an absolute path, which may stand without one, and without a fragment.
+    """
+    if local_paths.READS_RFC_8089:
+        return local_paths.pathname2url(path, add_scheme=True)
+    netloc = "" if url.path.startswith("/") else None
+    return str(url.replace(netloc=url.netloc or netloc, fragment=None))
 
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def http_date(seconds: float) -> str:
+LAST_YEAR = 9999
+
+
+def http_date(seconds: float) -> str | None:
     """A time, in seconds since 1970, as a field says it (IMF-fixdate, RFC 9110 section 5.6.7).
 
-    Python's own is in `email.utils`, whose import takes longer than all else about a file.
+    None for a year that is none of the common era or has more than four digits: file systems hold
+    such times. Python's own is in `email.utils`, whose import takes longer than all else about a
+    file.
     """
-    at = gmtime(seconds)
+    try:
+        at = gmtime(seconds)
+    except (OSError, OverflowError):  # beyond what the C library can say
+        return None
+    if not 0 < at.tm_year <= LAST_YEAR:
+        return None
     clock = f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}"
     date = f"{at.tm_mday:02} {MONTHS[at.tm_mon - 1]} {at.tm_year:04}"
     return f"{DAYS[at.tm_wday]}, {date} {clock} GMT"

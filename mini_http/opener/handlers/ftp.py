@@ -19,7 +19,7 @@ from mini_http import base
 from mini_http.base.headers import Headers
 from mini_http.base.timeouts import Deadline
 from mini_http.opener.handlers.base import BaseHandler
-from mini_http.opener.replies import addinfourl
+from mini_http.opener.replies import addinfourl, type_by_name
 from mini_http.opener.request import as_request
 from mini_http.opener.timeouts import NOT_GIVEN, for_handlers, timeout_of
 
@@ -103,20 +103,14 @@ class FTPHandler(BaseHandler):
         settings = None if self._options is None else self._settings(None)
         return self._connect((user, passwd, host, port, dirs, timeout), settings)
 
-    def connect_ftps(
-        self,
-        user: str,
-        passwd: str,
-        host: str,
-        port: int,
-        dirs: list[str],
-        timeout: float | Timeout | None,
-    ) -> Any:
-        """As `connect_ftp`, for ftps; `host` is the name that the certificate must be for."""
+    def connect_ftps(self, *account: Any) -> Any:
+        """As `connect_ftp`, with the same arguments, for ftps; `host` is the name that the
+        certificate must be for.
+        """
         from mini_http.connect.tls import DEFAULT_SETTINGS
 
         settings = self._settings(self._tls or DEFAULT_SETTINGS)
-        return self._connect((user, passwd, host, port, dirs, timeout), settings)
+        return self._connect(account, settings)
 
     def _connect(self, account: Account, settings: FTPSettings | None) -> ftpwrapper:
         return _logged_in(account, settings, persistent=False)
@@ -256,10 +250,8 @@ def _split_target(target: str) -> tuple[list[str], str, str]:
 
 
 def _headers(url: str, kind: str, size: int | None) -> Headers:
-    import mimetypes
-
     headers = Headers()
-    guessed = mimetypes.guess_type(url)[0] if kind != "D" else None
+    guessed = type_by_name(url) if kind != "D" else None
     if guessed is not None:
         headers["Content-type"] = guessed
     if size is not None and size >= 0:

@@ -14,7 +14,6 @@ or not, is refused, but for the tab before the words of a search. Gopher+ is not
 
 from __future__ import annotations
 
-import io
 import re
 
 from mini_http import base
@@ -24,9 +23,10 @@ from mini_http.base.timeouts import Deadline
 from mini_http.codec.gopher_menu import BYTES, ITEM_TYPES, UNKNOWN
 from mini_http.connect.simple_client import LINE_END, SimpleClient
 from mini_http.opener.handlers.base import BaseHandler
-from mini_http.opener.replies import addinfourl
+from mini_http.opener.replies import addinfourl, type_by_name
 from mini_http.opener.request import as_request
 from mini_http.opener.timeouts import timeout_of
+from mini_http.opener.transfers import Transfer, TransferFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,9 +81,11 @@ class GopherHandler(BaseHandler):
         except BaseException:
             client.close()
             raise
-        transfer = _TextTransfer(client, self._lenient) if item_type.is_text else _Transfer(client)
+        transfer = (
+            _TextTransfer(client, self._lenient) if item_type.is_text else _BytesTransfer(client)
+        )
         headers = Headers([("Content-type", _content_type(item_type, selector))])
-        return addinfourl(io.BufferedReader(transfer), headers, request.full_url)
+        return addinfourl(TransferFile(transfer), headers, request.full_url)
 
     def _connected(self, request: Any) -> SimpleClient:
         """A client for the host of the request, with its time limits."""
@@ -119,32 +121,26 @@ def _content_type(item_type: ItemType, selector: bytes) -> str:
     """What the type says; where that is nothing, what the name says."""
     if item_type.content_type != BYTES:
         return item_type.content_type
-    from mimetypes import guess_type
-
-    return guess_type(selector.decode("latin-1"))[0] or BYTES
+    return type_by_name(selector.decode("latin-1")) or BYTES
 
 
 # --- what is read
 
 
-class _Transfer(io.RawIOBase):
+class _BytesTransfer(Transfer):
     """The bytes that come up to the end of the connection."""
 
     def __init__(self, client: SimpleClient) -> None:
         self._client = client
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, target: WriteableBuffer, /) -> int:
+    def receive(self, target: WriteableBuffer) -> int:
         return self._client.readinto(target)
 
-    def close(self) -> None:
+    def release(self) -> None:
         self._client.close()
-        super().close()
 
 
-class _TextTransfer(_Transfer):
+class _TextTransfer(_BytesTransfer):
     """The lines that come up to a line with a dot, one for each read.
 
     A dot is taken off each line that begins with one (RFC 1436 section 3.3).
@@ -154,32 +150,28 @@ class _TextTransfer(_Transfer):
         super().__init__(client)
         self._lenient = lenient
         self._line = b""  # what is left of a line that was longer than what was read into
-        self._ended = False
 
-    def readinto(self, target: WriteableBuffer, /) -> int:
+    def receive(self, target: WriteableBuffer) -> int:
         view = memoryview(target).cast("B")
-        if not self._line and not self._ended:
+        if not self._line:
             self._line = self._next_line()
         count = min(len(view), len(self._line))
         view[:count], self._line = self._line[:count], self._line[count:]
         return count
 
     def _next_line(self) -> bytes:
-        """The next line with its line end; b"" at the end."""
+        """The next line with its line end; b"" at the end of the text."""
         client = self._client
+        if client.closed:  # the line before was the last one, and not whole
+            return b""
         try:
             line = client.read_until(LINE_END, client.limits.line_bytes, "bytes in a line")
         except base.errors.RemoteDisconnected as cut:
             if not self._lenient:
                 raise base.errors.IncompleteRead(b"") from cut
-            line = b"."
+            return b""
         except base.errors.IncompleteRead as cut:
             if not self._lenient or cut.__cause__ is not None:  # it broke
                 raise
-            self._ended = True
             line = cut.partial
-        if line.rstrip(b"\r\n") == b".":
-            self._ended = True
-            client.close()
-            return b""
-        return line.removeprefix(b".")
+        return b"" if line.rstrip(b"\r\n") == b"." else line.removeprefix(b".")

@@ -154,7 +154,7 @@ class HTTPRedirectHandler(BaseHandler):
         self._count(given, following, code, msg, headers, fp)
         fp.close()
         following.history = (*req.history, fp)
-        following.deadline = req.deadline
+        following.deadline, following.opened_by = req.deadline, req.opened_by
         return self.parent.open(following, timeout=req.timeout)
 
     def _count(self, req: Any, following: Any, code: int, msg: str, headers: Any, fp: Any) -> None:

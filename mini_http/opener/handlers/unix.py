@@ -12,6 +12,8 @@ they do to these.
 
 from __future__ import annotations
 
+from mini_http import base
+from mini_http.base.url import URL
 from mini_http.opener.handlers.http import AbstractHTTPHandler
 from mini_http.opener.request import as_request
 
@@ -56,8 +58,11 @@ def _name_socket(request: Any, response: Any) -> None:
     of itself, and another server may listen at http://localhost.
     """
     location = response.headers.get("Location", "")
-    itself = f"http://{request.get_header('Host')}"
-    rest = location.removeprefix(itself)
-    if location.startswith(itself) and rest[:1] in ("", "/", "?", "#"):
+    try:
+        target, itself = URL.parse(location), URL.parse(f"http://{request.get_header('Host')}")
+    except base.errors.InvalidURL:  # a reference without a scheme, or nothing that can be followed
+        return
+    if target.origin == itself.origin:
         url = as_request(request).url
-        response.headers.replace_header("Location", f"{url.scheme}://{url.netloc}{rest}")
+        there = target.replace(scheme=url.scheme, netloc=url.netloc)
+        response.headers.replace_header("Location", str(there))

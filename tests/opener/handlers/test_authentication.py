@@ -56,6 +56,17 @@ class WordHandler(BaseHandler):
         return answer(self, "www-authenticate", req.full_url, req, fp, headers)
 
 
+class NotingDeadlines(BaseHandler):
+    """Keeps the deadline that each reply came within."""
+
+    def __init__(self):
+        self.deadlines = []
+
+    def http_response(self, request, response):
+        self.deadlines.append(request.deadline)
+        return response
+
+
 @pytest.fixture(scope="module", autouse=True)
 def nothing_is_left_open():
     """Asked once a module, since it takes 30 ms."""
@@ -138,17 +149,7 @@ def test_credentials_are_not_sent_to_where_the_answer_redirects(pool):
 
 
 def test_the_time_limit_of_the_first_request_is_that_of_the_next(pool):
-    class Noting(BaseHandler):
-        """Keeps the deadline that each reply came within."""
-
-        def __init__(self):
-            self.deadlines = []
-
-        def http_response(self, request, response):
-            self.deadlines.append(request.deadline)
-            return response
-
-    noting = Noting()
+    noting = NotingDeadlines()
     with ScriptedServer([[REFUSED, HELLO, HELLO]]) as server:
         opener = opener_with(pool, WordHandler("a"), noting)
         opener.open(server.url, timeout=Timeout(total=60)).close()
@@ -156,6 +157,22 @@ def test_the_time_limit_of_the_first_request_is_that_of_the_next(pool):
     first, second, of_another = noting.deadlines
     assert first is second
     assert first is not of_another
+
+
+def test_the_time_limit_holds_for_answers_of_urllibs_handlers_too(pool):
+    stock = urllib.request.HTTPBasicAuthHandler(urllib.request.HTTPPasswordMgrWithDefaultRealm())
+    asks = b'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="r"\r\nContent-Length: 0\r\n\r\n'
+    with ScriptedServer([[asks, HELLO, HELLO]]) as server:
+        stock.add_password(None, server.url, "user", "password")
+        noting = NotingDeadlines()
+        opener = opener_with(pool, stock, noting)
+        request = Request(server.url)
+        opener.open(request, timeout=Timeout(total=60)).close()
+        opener.open(request, timeout=Timeout(total=60)).close()
+    first, second, of_another = noting.deadlines
+    assert first is second
+    assert first is not of_another
+    assert ["authorization" in fields_of(raw) for raw in server.requests] == [False, True, False]
 
 
 def test_a_coded_reply_to_the_answer_is_decoded(pool):

@@ -71,6 +71,29 @@ def test_the_callers_own_field_is_sent_as_it_is(opener):
     assert cookies_sent(server)[1] == [b"Cookie: mine=1"]
 
 
+def test_a_request_opened_again_has_the_cookies_that_there_are_then(opener, jar):
+    with ScriptedServer([[reply(200, *SETTING), HELLO, HELLO, HELLO]]) as server:
+        request = Request(server.url)
+        opener.open(request).close()
+        opener.open(request).close()
+        jar.clear("127.0.0.1", "/", "a")
+        opener.open(request).close()
+        jar.clear()
+        opener.open(request).close()
+    assert cookies_sent(server) == [[], [b"Cookie: a=1; b=2"], [b"Cookie: b=2"], []]
+
+
+def test_a_request_opened_again_elsewhere_takes_no_cookies_along(opener):
+    with ScriptedServer([[reply(200, *SETTING), HELLO]]) as server, EchoServer() as other:
+        request = Request(server.url)
+        opener.open(request).close()
+        opener.open(request).close()
+        assert cookies_sent(server)[1] == [b"Cookie: a=1; b=2"]
+        request.full_url = other.url.replace("127.0.0.1", "localhost")
+        with opener.open(request) as seen:
+            assert "cookie" not in json.dumps(json.load(seen)).lower()
+
+
 def test_it_has_a_jar_of_its_own_unless_it_is_given_one(jar):
     assert isinstance(HTTPCookieProcessor().cookiejar, http.cookiejar.CookieJar)
     assert HTTPCookieProcessor(jar).cookiejar is jar

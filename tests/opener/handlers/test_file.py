@@ -20,7 +20,7 @@ from support.servers import ScriptedServer
 from mini_http import HTTPHandler, OpenerDirector, Pool, Request, build_opener
 from mini_http.base import errors
 from mini_http.opener import local_paths
-from mini_http.opener.handlers.file import FileHandler, http_date
+from mini_http.opener.handlers.file import FileHandler, _headers, http_date
 from mini_http.opener.local_paths import pathname2url
 
 pytestmark = [
@@ -87,6 +87,15 @@ def test_the_type_is_what_the_name_says(opener, tmp_path, name, kind):
     (tmp_path / name.replace("%2E", ".")).touch()
     with opener.open(f"file://{tmp_path}/{name}") as reply:
         assert reply.headers["content-type"] == reply.headers.get_content_type() == kind
+
+
+@pytest.mark.parametrize("name", ["a://[x.html", "data:a,x.html", "data:a/b;c,d.html"])
+def test_a_name_that_looks_like_a_url_is_a_name(opener, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path(name).parent.mkdir(exist_ok=True)
+    Path(name).touch()
+    with opener.open(f"file:{name}") as reply:
+        assert reply.headers["Content-type"] == "text/html"
 
 
 def test_a_big_file_is_not_read_beforehand(opener, tmp_path):
@@ -160,6 +169,37 @@ def test_a_query_and_the_url_are_what_the_running_python_makes_of_them(
         assert reply.geturl() == reply.url
 
 
+@pytest.mark.skipif(local_paths.READS_RFC_8089, reason="there it says more of the host")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:{}",
+        "file:{}#part",
+        "file:{}?",
+        "file://{}",
+        "file://localhost{}",
+        "file://{}#",
+        "FILE:{}",
+    ],
+)
+def test_the_url_of_a_reply_is_what_urllib_says(opener, file, url):
+    url = url.format(file)
+    if url.endswith("?"):
+        file.rename(f"{file}?")
+    with (
+        opener.open(url) as reply,
+        urllib.request.FileHandler().open_local_file(urllib.request.Request(url)) as theirs,
+    ):
+        assert reply.url == theirs.url
+
+
+def test_a_relative_path_gets_no_host_in_the_url_of_its_reply(opener, file, monkeypatch):
+    monkeypatch.chdir(file.parent)
+    monkeypatch.setattr(local_paths, "READS_RFC_8089", False)
+    with opener.open("file:file.txt#part") as reply:
+        assert reply.url == "file:file.txt"
+
+
 # --- what is no file
 
 
@@ -171,6 +211,7 @@ def test_a_query_and_the_url_are_what_the_running_python_makes_of_them(
         (".", IsADirectoryError),
         ("file.txt/", NotADirectoryError),
         ("a" * 300, OSError),
+        ("a/[b", FileNotFoundError),
     ],
 )
 def test_what_can_not_be_opened_is_an_error_with_its_reason(opener, file, name, reason):
@@ -201,6 +242,16 @@ def test_no_other_error_escapes(text):
     with pytest.raises(urllib.error.URLError) as caught:
         FileHandler().file_open(Request(f"file:///proc/self/nothing/{text}"))
     assert caught.value.reason
+
+
+@pytest.mark.parametrize("url", ["file:////[x", "file:a://[x", "file:data:,", "file:data:"])
+def test_what_looks_like_a_url_and_is_not_there_is_that_error_too(
+    opener, tmp_path, monkeypatch, url
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(urllib.error.URLError) as caught:
+        opener.open(url)
+    assert isinstance(caught.value.reason, FileNotFoundError)
 
 
 # --- whose file
@@ -284,6 +335,16 @@ def test_a_subclass_may_open_files_in_its_own_way(file):
 @given(st.integers(0, 32503680000))
 def test_a_date_is_what_pythons_own_module_writes(seconds):
     assert http_date(seconds) == email.utils.formatdate(seconds, usegmt=True)
+
+
+@pytest.mark.parametrize("seconds", [1e12, 1e17, 1e300, -1e11])
+def test_a_time_that_is_no_date_is_left_out(seconds):
+    assert http_date(seconds) is None
+    status = os.stat_result([0o100644, 0, 0, 1, 0, 0, 5, 0, seconds, 0])
+    assert _headers("a.txt", status).items() == [
+        ("Content-type", "text/plain"),
+        ("Content-length", "5"),
+    ]
 
 
 ONE_FILE = """

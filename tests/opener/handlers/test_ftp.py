@@ -69,6 +69,20 @@ def test_where_the_server_tells_no_length_there_is_none():
         assert reply.headers.items() == []
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.gif", "image/gif"),
+        ("a.gif;type=a", None),
+        ("a.gif;type=d", None),
+        ("a%3A%2F%2F[x.gif", "image/gif"),
+    ],
+)
+def test_the_type_is_what_the_end_of_the_url_says(name, kind):
+    with opener_with(NotingHandler()).open(f"ftp://127.0.0.1/{name}") as reply:
+        assert reply.headers["Content-type"] == kind
+
+
 def test_an_empty_file_is_a_file():
     with FTPServer() as server, ftp_open(server, "pub/empty") as reply:
         assert (reply.read(), reply.headers["content-length"]) == (b"", "0")
@@ -226,18 +240,19 @@ def test_a_servers_text_is_cut_and_can_not_play_with_the_terminal():
     assert len(str(caught.value)) < 250
 
 
-@pytest.mark.parametrize("said", ["530 secret is wrong.", "530 No."])
-def test_no_error_shows_the_password(said):
-    answers = {"PASS": said}
+@pytest.mark.parametrize("verb", ["PASS", "TYPE", "EPSV", "RETR", "226"])
+@pytest.mark.parametrize("said", ["530 secret is wrong.", "350 secret?", "secret", "530 No."])
+def test_no_error_shows_the_password(verb, said):
     with (
-        FTPServer(answers=answers) as server,
-        pytest.raises(errors.URLError, match="530") as caught,
+        FTPServer(passwords={"joe": "secret"}, answers={verb: said, "PASV": said}) as server,
+        pytest.raises(errors.URLError) as caught,
+        ftp_open(server, userinfo="joe:secret@") as reply,
     ):
-        ftp_open(server, userinfo="joe:secret@")
+        reply.read()
     error = caught.value
     while error is not None:
-        assert "secret" not in f"{error} {error!r}"
-        error = error.__cause__
+        assert "secret" not in f"{error} {error!r} {getattr(error, 'reason', None)!r}"
+        error = error.__cause__ or error.__context__
 
 
 @pytest.mark.parametrize("verb", ["USER", "TYPE", "EPSV", "RETR"])
@@ -578,6 +593,16 @@ def test_a_connection_that_the_server_closed_is_opened_again(keeping):
             assert fetched(keeping, f"ftp://{server.authority}/hello.txt") == HELLO
             server.connections[-1].sock.shutdown(socket.SHUT_RDWR)
     assert server.logins == 2
+
+
+def test_a_request_that_timed_out_does_not_spoil_the_next_one(keeping):
+    with FTPServer(answers={"TYPE": SILENCE}) as server:
+        url = f"ftp://{server.authority}/hello.txt"
+        with pytest.raises(errors.TotalTimedOut):
+            keeping.open(url, timeout=Timeout(PATIENCE, PATIENCE, 10 * SOON))
+        del server.answers["TYPE"]
+        with keeping.open(url, timeout=Timeout(PATIENCE, PATIENCE)) as reply:
+            assert reply.read() == HELLO
 
 
 def test_a_file_that_is_not_there_leaves_the_connection_as_it_was(keeping):

@@ -138,6 +138,7 @@ def test_the_selector_is_sent(item, line):
         ("/h/a", "text/html"),
         ("/x/a", "application/octet-stream"),
         ("/x/%FF.png", "image/png"),
+        ("/9//[a.png", "image/png"),
     ],
 )
 def test_the_content_type_is_that_of_the_item(item, kind):
@@ -204,6 +205,11 @@ def test_it_is_read_as_a_file():
         assert reply.read() == b""
 
 
+def test_a_line_may_be_read_in_pieces():
+    with replied("/0", Send(b"one\r\n.\r\n")) as reply:
+        assert list(iter(lambda: reply.read1(2), b"")) == [b"on", b"e\r", b"\n"]
+
+
 def test_lines_come_before_the_text_has_ended():
     with replied("/0", Send(b"one\r\n"), Drain()) as reply:
         assert reply.readline() == b"one\r\n"
@@ -214,6 +220,23 @@ def test_lines_come_before_the_text_has_ended():
 def test_text_that_is_cut_off_is_an_error(sent):
     with pytest.raises(errors.IncompleteRead):
         fetched("/0", sent)
+
+
+def test_what_came_before_the_cut_is_told_and_what_failed_fails_again():
+    with replied("/0", Send(b"a\r\n..b\r\nc")) as reply:
+        with pytest.raises(errors.IncompleteRead) as caught:
+            reply.read()
+        assert caught.value.partial == b"a\r\n.b\r\n"
+        for read in (reply.read, reply.readline, reply.readlines):
+            with pytest.raises(errors.IncompleteRead):
+                read()
+
+
+def test_lines_before_the_cut_can_be_read():
+    with replied("/0", Send(b"a\r\nb\r\n")) as reply:
+        assert [reply.readline(), reply.readline()] == [b"a\r\n", b"b\r\n"]
+        with pytest.raises(errors.IncompleteRead):
+            reply.readline()
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from support.servers import ScriptedServer
 from support.steps import Drain, Expect, Send
 
 from mini_http import (
+    BaseHandler,
     ContentCodingHandler,
     DialOptions,
     HTTPHandler,
@@ -173,6 +174,21 @@ def test_the_openers_fields_can_be_added_to(opener, echo_server):
     seen = account(opener.open(echo_server.url))["headers"]
     assert seen["x-own"] == "1"
     assert seen["user-agent"].startswith("mini_http/")
+
+
+def test_numbers_and_bytes_are_values_whoever_adds_them(pool, echo_server):
+    class Adding(BaseHandler):
+        """A handler that counts, as signing ones do."""
+
+        def http_request(self, request):
+            request.add_header("X-Number", 42)
+            request.add_unredirected_header("X-Bytes", b"caf\xe9")
+            return request
+
+    opener = build_opener(HTTPHandler(pool=pool), Adding)
+    opener.addheaders = [("X-Openers", 5)]
+    seen = account(opener.open(echo_server.url))["headers"]
+    assert (seen["x-number"], seen["x-bytes"], seen["x-openers"]) == ("42", "caf\xe9", "5")
 
 
 def test_a_user_agent_put_into_the_dict_is_sent_instead_of_ours(opener, echo_server):

@@ -201,6 +201,9 @@ def test_a_redirect_of_nginx_stays_at_the_socket(opener, unix_nginx):
         ("http://localhost//b", "//b"),
         ("http://localhost", "/"),
         ("http://localhost?b", "/?b"),
+        ("HTTP://LOCALHOST/b", "/b"),
+        ("http://localhost:80/b", "/b"),
+        ("http://localhost/b c", "/b%20c"),
     ],
 )
 def test_a_redirect_to_the_same_server_stays_at_the_socket(opener, path, location, target):
