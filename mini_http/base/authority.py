@@ -53,6 +53,8 @@ def split_userinfo(netloc: str) -> tuple[str, str]:
 
 def read_place(scheme: str, text: str) -> tuple[str, int | None, str, str]:
     """Host; port; both as they stand in a URL; both as they stand in the Host field."""
+    if text.startswith("::") and "]" not in text:
+        raise base.errors.InvalidURL(f"an IPv6 address must stand in brackets: {text!r:.80}")
     if not text or text.startswith(":"):
         raise base.errors.InvalidURL("no host given")
     if scheme == UNIX_SCHEME:

@@ -29,7 +29,7 @@
         │   ├── BadCoding
         │   ├── LimitExceeded        also http.client.LineTooLong
         │   ├── UnaskedUpgrade
-        │   ├── IncompleteRead       also http.client.IncompleteRead
+        │   ├── IncompleteRead       also http.client.IncompleteRead, also ContentTooShortError
         │   └── RemoteDisconnected   also http.client.RemoteDisconnected
         └── StateError               also http.client.ImproperConnectionState
 
@@ -98,7 +98,7 @@ class MiniHTTPError(URLError):
     """
 
     def __init__(self, message: str, *, reason: BaseException | None = None) -> None:
-        super().__init__(message)
+        URLError.__init__(self, message)  # super() may be a class of http.client
         self.message = message
         if reason is not None:
             self.reason = reason
@@ -257,16 +257,18 @@ class UnaskedUpgrade(ProtocolError):
     """Raised when a server switches protocols (101) though nobody asked it to."""
 
 
-class IncompleteRead(ProtocolError, http.client.IncompleteRead):
+class IncompleteRead(ProtocolError, http.client.IncompleteRead, ContentTooShortError):
     """Raised when a body ends before it is whole.
 
-    `partial` holds the bytes that came, `expected` how many more should have (None if unknown).
+    `partial` and `content` hold the bytes that came, `expected` how many more should have (None if
+    unknown).
     """
 
     def __init__(self, partial: bytes, expected: int | None = None) -> None:
         more = f", {expected} more expected" if expected is not None else ""
         ProtocolError.__init__(self, f"IncompleteRead({len(partial)} bytes read{more})")
         self.partial = partial
+        self.content = partial  # type: ignore[assignment]  # of urlretrieve: a name and headers
         self.expected = expected
 
     __str__ = MiniHTTPError.__str__

@@ -355,7 +355,11 @@ class Headers:
         message = HTTPMessage()
         for name, value in self._pairs:
             message.set_raw(name, value)
+        message.set_payload("")
         return message
+
+    def __bytes__(self) -> bytes:
+        return self.as_message().as_bytes()
 
     def __reduce__(self) -> tuple[type[Headers], tuple[list[tuple[str, str]]]]:
         return type(self), (self._pairs,)

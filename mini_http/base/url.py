@@ -119,7 +119,10 @@ class URL(_Derived, Value):
             host, port, netloc, authority = read_place(scheme, place)
             netloc = f"{userinfo}@{netloc}" if userinfo else netloc
         elif needs_host:
-            raise base.errors.InvalidURL(f"no host given in a URL of type {scheme!r}")
+            given = f"{scheme}:{masked(path)}"
+            raise base.errors.InvalidURL(
+                f"no host given in {given!r:.80}: one follows two slashes, as in {scheme}://host/"
+            )
         if netloc is None and path.startswith("//"):
             path = f"/.{path}"  # else it would read as a host
         elif netloc is not None and path and not path.startswith("/"):

@@ -34,6 +34,8 @@ RECEIVE_BYTES = 64 * 1024
 NOT_ARMED = -1.0
 """The stream's wait is not known: no wait that anyone asks for equals it."""
 
+_TOTAL_IS_OVER = "timed out: the time for all of it, Timeout(total=), is over"
+
 
 class Connection:
     """A stream that may be opened, used, closed and opened again; subclasses say when.
@@ -314,7 +316,7 @@ class Connection:
         # The system's own ETIMEDOUT means that it gave the connection up.
         if isinstance(error, (BlockingIOError, TimeoutError)) and error.errno != ETIMEDOUT:
             if self.deadline is not None and self.deadline.remaining() == 0:
-                raise base.errors.TotalTimedOut from error
+                raise base.errors.TotalTimedOut(_TOTAL_IS_OVER) from error
             if doing == "read":
                 raise base.errors.ReadTimedOut from error
             raise base.errors.WriteTimedOut from error

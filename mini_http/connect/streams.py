@@ -45,6 +45,9 @@ if TYPE_CHECKING:
             """Releases the connection. Must not raise, also when called again."""
 
 
+LONGEST_WAIT = 1_000_000_000.0
+"""Seconds, some thirty years: more than that overflows what systems count in."""
+
 _KERNEL_KEEPS_TIME = sys.platform in ("linux", "darwin") or "bsd" in sys.platform
 
 
@@ -59,12 +62,12 @@ def set_wait(stream: Stream, seconds: float | None) -> None:
     """
     is_pythons = socket.socket.__module__ == "socket"
     if _KERNEL_KEEPS_TIME and is_pythons and type(stream) is socket.socket:
-        wait = 0.0 if seconds is None else max(seconds, 0.000_001)
+        wait = 0.0 if seconds is None else min(max(seconds, 0.000_001), LONGEST_WAIT)
         timeval = struct.pack("ll", int(wait), int(wait % 1 * 1_000_000))
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
     else:
-        stream.settimeout(None if seconds is None else max(seconds, 0.000_001))
+        stream.settimeout(None if seconds is None else min(max(seconds, 0.000_001), LONGEST_WAIT))
 
 
 def input_probe(stream: Stream) -> Callable[[float], object]:

@@ -310,7 +310,10 @@ _REASONS = {
 _NOT_YET_VALID, _EXPIRED, _SELF_SIGNED = 9, 10, 18
 _UNKNOWN_ISSUER = (2, 19, 20, 21)
 _WRONG_NAME = (62, 63, 64)
-_ADVICE = "; to trust it all the same, give its issuer's certificate as ca_file (--cacert)"
+_ADVICE = (
+    "; to trust it all the same, name a file with its issuer's certificate: SSL_CERT_FILE,"
+    " TLSSettings(ca_file=), a context=, or --cacert on the command line"
+)
 
 _NAMES_SHOWN = 5
 

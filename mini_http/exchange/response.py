@@ -7,11 +7,11 @@ connection can serve again. It decides nothing about framing, and knows no pool.
 from __future__ import annotations
 
 import io
-from time import monotonic
 
 from mini_http import base
 from mini_http.base.likeness import loaded_class
 from mini_http.base.limits import DEFAULT_LIMITS
+from mini_http.base.timeouts import Deadline
 from mini_http.exchange.body import (
     BodyReader,
     BytesReader,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 PIECE_BYTES = 64 * 1024
 
 KEEP_SECONDS = 1.0
-"""How long `keep_rest` waits for the rest of a body."""
+"""How long `keep_rest` waits for the rest of a body, where the timeout lets it."""
 
 
 class HTTPResponse(io.BufferedIOBase):
@@ -100,11 +100,13 @@ class HTTPResponse(io.BufferedIOBase):
 
     # --- reading
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """Up to `size` bytes, fewer only at the end; without a size, all the rest."""
+    # The names of their arguments are http.client's: programs say read(amt=1024).
+
+    def read(self, amt: int | None = -1) -> bytes:
+        """Up to `amt` bytes, fewer only at the end; without a number, all the rest."""
         if self._closed:
             self._raise_closed()
-        if size is None or size < 0:
+        if amt is None or amt < 0:
             reader = self._reader
             if self._ahead:
                 return self._read_rest()
@@ -112,12 +114,12 @@ class HTTPResponse(io.BufferedIOBase):
                 return reader.read_all()
             return self._take(reader.read_all)
         if not self._ahead:
-            # Most bodies end, or fill the size, with one piece.
-            piece = self.read1(size)
-            if len(piece) == size or self._reader.ended:
+            # Most bodies end, or fill it, with one piece.
+            piece = self.read1(amt)
+            if len(piece) == amt or self._reader.ended:
                 return piece
             self._ahead = piece
-        return self._gather(size)
+        return self._gather(amt)
 
     def _read_rest(self) -> bytes:
         ahead, self._ahead = self._ahead, b""
@@ -139,11 +141,11 @@ class HTTPResponse(io.BufferedIOBase):
             raise base.errors.IncompleteRead(b"".join(pieces), cut.expected) from cut
         return b"".join(pieces)
 
-    def read1(self, size: int = -1, /) -> bytes:
-        """What can be had with one wait: up to `size` bytes, none only at the end."""
+    def read1(self, n: int = -1) -> bytes:
+        """What can be had with one wait: up to `n` bytes, none only at the end."""
         if self._closed:
             self._raise_closed()
-        limit = PIECE_BYTES if size < 0 else size
+        limit = PIECE_BYTES if n < 0 else n
         if self._ahead or not limit:
             data, self._ahead = self._ahead[:limit], self._ahead[limit:]
             return data
@@ -170,7 +172,7 @@ class HTTPResponse(io.BufferedIOBase):
         view[: len(data)] = data
         return len(data)
 
-    def peek(self, size: int = -1, /) -> bytes:
+    def peek(self, n: int = -1) -> bytes:
         """The bytes that come next, without taking them; none only at the end."""
         if self._closed:
             self._raise_closed()
@@ -178,11 +180,11 @@ class HTTPResponse(io.BufferedIOBase):
             self._ahead = self._take(self._reader.read_some, PIECE_BYTES)
         return self._ahead
 
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """The next line with its line end, or up to `size` bytes of it; none only at the end."""
+    def readline(self, limit: int | None = -1) -> bytes:
+        """The next line with its line end, or up to `limit` bytes of it; none only at the end."""
         if self._closed:
             self._raise_closed()
-        most = -1 if size is None else size
+        most = -1 if limit is None else limit
         pieces: list[bytes] = []
         gathered = 0
         try:
@@ -341,10 +343,10 @@ class HTTPResponse(io.BufferedIOBase):
         if (self._coded.left or 0) > limit:
             return
         pieces, kept = [self._ahead], len(self._ahead)
-        until = monotonic() + KEEP_SECONDS
+        wait = (client.deadline or Deadline(None)).within(client.timeout).within(KEEP_SECONDS)
         try:
             while not self._reader.ended and kept <= limit:
-                if not client.wait_for_input(until - monotonic()):
+                if not client.wait_for_input(wait.remaining() or 0.0):
                     break
                 pieces.append(self._take(self._reader.read_some, PIECE_BYTES))
                 kept += len(pieces[-1])

@@ -153,6 +153,13 @@ class FTPClient(ftplib.FTP):
         self._control.timeout, self._control.deadline = self.phases.read, self.deadline
         return self._control
 
+    def has_input(self) -> bool:
+        """Whether the server has gone, or said what nobody asked it for: then the next reply would
+        be taken for another one. Never waits.
+        """
+        control = self._control
+        return control is None or control.closed or control.has_input()
+
     # --- commands and replies, as ftplib's methods send and read them
 
     def putline(self, line: str) -> None:

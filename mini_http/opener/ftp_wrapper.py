@@ -106,7 +106,7 @@ class ftpwrapper:  # noqa: N801  (urllib's name)
         try:
             self._prepare(type.upper())
             conn, size = self._begin(file, type.upper())
-        except ftplib.Error:
+        except (ftplib.error_temp, ftplib.error_perm):
             self.busy = 0  # that was an answer; it can be asked for something else
             self.file_close()
             raise
@@ -150,14 +150,22 @@ class ftpwrapper:  # noqa: N801  (urllib's name)
         if not self._is_new:
             self.ftp.phases = timeout_of(self)
             self.ftp.deadline = self._deadline = Deadline(self.ftp.phases.total)
-            try:
-                self.ftp.voidcmd(command)
+            if self._is_good_for(command):
                 return
-            except (ftplib.Error, OSError):
-                self.ftp.close()
-                self.init()
+            self.ftp.close()
+            self.init()
         self._is_new = False
         self.ftp.voidcmd(command)
+
+    def _is_good_for(self, command: str) -> bool:
+        """Whether the connection that was kept is still there, and the server does the command."""
+        if self.ftp.has_input():
+            return False
+        try:
+            self.ftp.voidcmd(command)
+        except (ftplib.Error, OSError):
+            return False
+        return True
 
     def _begin(self, file: str, type: str) -> tuple[socket, int | None]:
         """The data connection, and how many bytes will come over it."""
@@ -227,7 +235,7 @@ class _FileTransfer(Transfer):
         self._wrapper.file_close()
 
     def close(self) -> None:
-        if self._left == 0 and self._wrapper.keepalive:
+        if self._left == 0 and self._wrapper.keepalive and not self.has_ended:
             # Who reads as many bytes as there are does not see the end. It is there by now.
             self._data.deadline = self._wrapper.ftp.deadline = Deadline(LAST_WORD_SECONDS)
             self.readinto(bytearray(1))

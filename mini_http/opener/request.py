@@ -51,7 +51,7 @@ class Request:
     """The thread that is opening it."""
     _given: tuple[str, ...] | None = None
     """The names in `unredirected_hdrs` before handlers added theirs, while it is being opened."""
-    _added: dict[str, str] = {}
+    _added: tuple[tuple[str, str], ...] = ()
     """What handlers had added there when its last opening ended."""
     _type: str | None = None
     _host: str | None = None
@@ -261,6 +261,7 @@ class Request:
         The opener calls it for a Request that a program hands to it, and `end` afterwards; not for
         one that a handler hands back while it is being opened.
         """
+        self.tidy()
         if self.opened_by is not None:
             return self._as_given().begin(thread)
         self.opened_by = thread
@@ -269,10 +270,9 @@ class Request:
         self.__dict__.pop("redirect_dict", None)
         self._leave_proxy()
         fields = self.unredirected_hdrs
-        for name, value in self._added.items():
+        for name, value in self._added:
             if fields.get(name) is value:  # else the program has set it since
                 del fields[name]
-        self.tidy()
         self._given = tuple(fields)
         return self
 
@@ -281,8 +281,8 @@ class Request:
         self.opened_by = None
         given = self._given
         if given is not None:
-            fields = self.unredirected_hdrs
-            self._added = {name: fields[name] for name in fields if name not in given}
+            fields = self.unredirected_hdrs.items()
+            self._added = tuple([field for field in fields if field[0] not in given])
             self._given = None
 
     def _as_given(self) -> Request:

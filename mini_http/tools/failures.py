@@ -70,7 +70,7 @@ def explained(error: BaseException, seconds: float) -> str:
     """What went wrong, in words; `seconds` is how long it took to."""
     code = exit_code(error)
     if code == TIMED_OUT:
-        return f"{error} after {seconds:.3f} s"
+        return f"timed out after {seconds:.3f} s"
     if code == CUT:
         expected = getattr(error, "expected", None)
         return "the reply was cut" + (f": {expected} more bytes were to come" if expected else "")

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager
+from errno import EISDIR
 
 from mini_http import base
 from mini_http.base.timeouts import DEFAULT_TIMEOUT
@@ -64,16 +65,20 @@ class Recorder:
 
     `build_opener(*recorder.handlers())` makes an opener that records. The file is written by `save`
     and `close`, else when the program ends; always as a whole, in place of one of that name, and
-    for its owner alone. Raises OSError if its folder is not there.
+    for its owner alone. Raises OSError if no file can be written there.
     """
 
     def __init__(
         self, path: str | Path, *, secrets: Iterable[str] = (), pool: Sender | None = None
     ) -> None:
         import atexit
+        import tempfile
 
         self._path = os.path.abspath(path)
-        os.stat(os.path.dirname(self._path))  # or an hour of recording would come to nothing
+        # Or an hour of recording would come to nothing.
+        if os.path.isdir(self._path):
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR), self._path)
+        tempfile.TemporaryFile(dir=os.path.dirname(self._path)).close()
         self._masker = Masker(secrets)
         self._send = (shared_pool() if pool is None else pool).send
         self._accounts: list[_Account] = []

@@ -120,7 +120,7 @@ class RequestsSender:
     @property
     def is_on_its_own(self) -> bool:
         """Whether nothing, `responses` or another, was put in the place of the adapter's `send`."""
-        return type(self._adapter).send.__module__ == self._requests.adapters.__name__
+        return bool(type(self._adapter).send.__module__ == self._requests.adapters.__name__)
 
     def close(self) -> None:
         """Closes the adapter."""

@@ -27,7 +27,10 @@ from mini_http.connect.tls import DEFAULT_SETTINGS, TLSSettings, context_for, ex
 PATIENCE = 20.0
 """Far more seconds than any handshake here takes."""
 CLIENT_CERTIFICATE = "a client certificate (cert_file, --cert)"
-ADVICE = "; to trust it all the same, give its issuer's certificate as ca_file (--cacert)"
+ADVICE = (
+    "; to trust it all the same, name a file with its issuer's certificate: SSL_CERT_FILE,"
+    " TLSSettings(ca_file=), a context=, or --cacert on the command line"
+)
 NOT_TLS = "this is no TLS; does the server speak TLS on this port?"
 
 pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")

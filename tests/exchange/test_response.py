@@ -119,6 +119,13 @@ def test_read_without_a_size_gives_all(response, size):
     assert response.read(size) == BODY
 
 
+def test_the_methods_that_read_take_http_clients_names_of_their_arguments(response):
+    assert response.peek(n=1)[:1] == BODY[:1]
+    taken = [response.read(amt=3), response.read1(n=1), response.readline(limit=2)]
+    assert [len(piece) for piece in taken] == [3, 1, 2]
+    assert b"".join(taken) == BODY[:6]
+
+
 @pytest.mark.parametrize("size", [1, 7, 10, len(BODY), len(BODY) + 1, 1 << 20])
 def test_read_gives_exactly_so_many_bytes_until_the_end(response, size):
     pieces = list(iter(lambda: response.read(size), b""))

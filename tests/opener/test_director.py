@@ -297,6 +297,14 @@ def test_what_handlers_add_to_a_request_is_not_there_when_it_is_opened_again(log
     assert request.opened_by is None
 
 
+def test_a_request_that_can_not_be_opened_is_not_being_opened():
+    request = Request("x://host/")
+    request.headers[5] = "a name that is none"
+    with pytest.raises(AttributeError):
+        OpenerDirector().open(request)
+    assert request.opened_by is None
+
+
 def test_threads_may_open_the_same_request_at_once(log):
     def as_another_thread_does_too(request):
         opened.append(request)

@@ -360,6 +360,19 @@ def test_it_is_kept_after_a_refusal(wrapped):
     assert server.logins == 1
 
 
+def test_closing_a_file_that_has_ended_leaves_the_next_one_alone(wrapped):
+    with FTPServer() as server:
+        wrapper = wrapped(server)
+        first, _ = wrapper.retrfile("hello.txt", "I")
+        assert first.read() == HELLO
+        with wrapper.retrfile("pub/page.html", "I")[0] as second:
+            before = wrapper.ftp.deadline
+            first.close()
+            assert wrapper.ftp.deadline is before
+            assert second.read() == FILES["/pub/page.html"]
+    assert server.logins == 1
+
+
 def test_it_is_kept_where_all_was_read_and_the_end_was_not_seen(wrapped):
     with FTPServer() as server:
         wrapper = wrapped(server)
@@ -440,6 +453,26 @@ def test_a_connection_that_is_new_is_not_opened_again(wrapped):
     ):
         fetched(wrapped(server), "hello.txt")
     assert server.logins == 1
+
+
+@pytest.mark.parametrize("more", ["226 Really.", "421 Goodbye.", "200 Fine.", "hm"])
+def test_it_is_opened_again_where_the_server_said_more_than_it_was_asked(wrapped, more):
+    with FTPServer(answers={"226": f"226 Done.\r\n{more}"}) as server:
+        wrapper = wrapped(server)
+        for _ in range(2):
+            assert fetched(wrapper, "hello.txt") == HELLO
+    assert server.logins == 2
+
+
+@pytest.mark.parametrize("answers", [{"EPSV": "229 What?"}, {"TYPE": "350 And?"}, {"RETR": "9"}])
+def test_it_is_opened_again_where_an_answer_was_none(wrapped, answers):
+    with FTPServer(answers=answers) as server:
+        wrapper = wrapped(server)
+        with pytest.raises((ftplib.error_proto, ftplib.error_reply)):
+            fetched(wrapper, "hello.txt")
+        server.answers.clear()
+        assert fetched(wrapper, "hello.txt") == HELLO
+    assert server.logins == 2
 
 
 def test_one_whose_first_transfer_failed_is_opened_again(wrapped):

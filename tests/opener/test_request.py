@@ -318,6 +318,13 @@ def test_what_a_proxy_was_answered_is_not_forgotten_with_it():
     assert request.unredirected_hdrs == {"Proxy-authorization": "answer"}
 
 
+def test_a_proxy_without_credentials_is_forgotten_too():
+    request = Request(PAGE)
+    request.choose_proxy("proxy:3128", "http")
+    assert (request.host, request.unredirected_hdrs) == ("proxy:3128", {})
+    assert request.begin(THREAD).host == request.url.host
+
+
 def test_a_proxy_that_the_program_named_is_not_forgotten():
     request = told(Request(PAGE), ("set_proxy", "proxy:3128", "http"))
     request.begin(THREAD)

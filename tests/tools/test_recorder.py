@@ -349,15 +349,24 @@ def test_the_file_can_be_written_in_between(path, echo_server):
     assert len(recorded(path)) == 2
 
 
-def test_a_folder_that_is_not_there_is_missed_at_once(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        Recorder(tmp_path / "missing" / "session.har")
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("missing/session.har", FileNotFoundError),
+        ("file/session.har", NotADirectoryError),
+        (".", IsADirectoryError),
+    ],
+)
+def test_where_no_file_can_be_written_is_said_at_once(tmp_path, path, error):
+    (tmp_path / "file").touch()
+    with pytest.raises(error):
+        Recorder(tmp_path / path)
+    assert os.listdir(tmp_path) == ["file"]
 
 
 def test_a_file_that_can_not_be_written_leaves_nothing_behind(tmp_path, no_leaked_descriptors):
-    (tmp_path / "folder").mkdir()
     with pytest.raises(OSError), recording(tmp_path / "folder"):
-        pass
+        (tmp_path / "folder").mkdir()
     assert os.listdir(tmp_path) == ["folder"]
 
 

@@ -19,7 +19,7 @@ from mini_http import base
 from mini_http.base.headers import Headers
 from mini_http.base.timeouts import Deadline
 from mini_http.opener.handlers.base import BaseHandler
-from mini_http.opener.replies import addinfourl, type_by_name
+from mini_http.opener.replies import addinfourl
 from mini_http.opener.request import as_request
 from mini_http.opener.timeouts import NOT_GIVEN, for_handlers, timeout_of
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mini_http.base.timeouts import Timeout
+    from mini_http.base.url import URL
     from mini_http.connect.dial import DialOptions
     from mini_http.connect.tls import TLSSettings
     from mini_http.opener.ftp_client import FTPSettings
@@ -149,7 +150,7 @@ class FTPHandler(BaseHandler):
             if failure is error:
                 raise
             raise failure from error
-        return addinfourl(data, _headers(request.full_url, kind, size), request.full_url)
+        return addinfourl(data, _headers(url, kind, size), request.full_url)
 
 
 class CacheFTPHandler(FTPHandler):
@@ -249,9 +250,12 @@ def _split_target(target: str) -> tuple[list[str], str, str]:
     return dirs, file, given[2].upper() if given else "I" if file else "D"
 
 
-def _headers(url: str, kind: str, size: int | None) -> Headers:
+def _headers(url: URL, kind: str, size: int | None) -> Headers:
+    from mimetypes import guess_type
+
     headers = Headers()
-    guessed = type_by_name(url) if kind != "D" else None
+    # Of the whole URL, so that it is what urllib says: before Python 3.13 none with a `;type=`.
+    guessed = guess_type(str(url))[0] if kind != "D" else None
     if guessed is not None:
         headers["Content-type"] = guessed
     if size is not None and size >= 0:

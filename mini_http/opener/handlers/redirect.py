@@ -141,7 +141,7 @@ class HTTPRedirectHandler(BaseHandler):
         given, req = req, as_request(req)
         location = _as_sent(location)
         if re.match(_ODD_SCHEME, location):
-            refusal = f"{msg} - Redirection to url '{location}' is not allowed"
+            refusal = f"{msg} - Redirection to url '{masked(location)}' is not allowed"
             raise base.errors.RedirectRefused(location, code, refusal, headers, fp)
         try:
             target = str(req.url.join(location))

@@ -15,4 +15,7 @@ class UnknownHandler(BaseHandler):
 
     def unknown_open(self, request: Any) -> NoReturn:
         """Raises URLError, naming the scheme."""
-        raise base.errors.URLError(f"unknown url type: {request.type}")
+        # localhost:8000/path is a URL of the scheme "localhost".
+        is_place = request.full_url.partition(":")[2][:1].isdecimal()
+        advice = f"; for the web, write http://{request.full_url}" if is_place else ""
+        raise base.errors.URLError(f"unknown url type: {request.type}{advice}")

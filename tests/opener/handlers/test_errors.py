@@ -19,6 +19,7 @@ from mini_http import (
     HTTPHandler,
     OpenerDirector,
     Pool,
+    Timeout,
     URLError,
     build_opener,
 )
@@ -305,6 +306,18 @@ def test_an_error_whose_page_is_cut_is_raised_and_says_so_when_it_is_read(opener
         caught.value.read()
     assert (short.value.partial, short.value.expected) == (b"half", 6)
     caught.value.close()
+
+
+@pytest.mark.parametrize("timeout", [0.05, Timeout(total=0.5)])
+def test_an_error_whose_page_does_not_come_is_raised_in_time(opener, monkeypatch, timeout):
+    monkeypatch.setattr(response_module, "KEEP_SECONDS", 3600.0)
+    begun = b"HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\n"
+    with ScriptedServer([[Expect(), Send(begun), Pause()]]) as server:
+        with pytest.raises(HTTPError) as caught:
+            opener.open(server.url, timeout=timeout)
+        with pytest.raises(TimeoutError):
+            caught.value.read()
+        caught.value.close()
 
 
 def test_an_error_whose_page_does_not_come_is_raised_all_the_same(opener, monkeypatch):

@@ -7,6 +7,7 @@ import io
 import json
 import socket
 import ssl
+import sys
 import urllib.request
 from types import SimpleNamespace
 
@@ -619,6 +620,13 @@ def test_what_stands_in_the_place_of_http_clients_class_is_used(monkeypatch, own
         with build_opener().open(url) as reply:
             assert reply.read() == b"hello"
     assert own_class.opened == 1
+
+
+def test_http_client_need_not_be_loaded(monkeypatch, opener, echo_server):
+    monkeypatch.delitem(sys.modules, "http.client")
+    with opener.open(echo_server.url) as reply:
+        assert reply.status == 200
+    assert "http.client" not in sys.modules
 
 
 def without_context(init):

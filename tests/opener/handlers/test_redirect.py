@@ -462,14 +462,18 @@ def test_a_redirect_leads_to_http_and_https_only(opener, location, status):
         assert error.read() == b"moved"
 
 
-def test_the_refusal_names_the_url_but_no_password(opener):
+@pytest.mark.parametrize(
+    ("scheme", "named"),
+    [("ftp", "ftp://ftp.example/"), ("local_file", "local_file://user:***@ftp.example/")],
+)
+def test_the_refusal_names_the_url_but_no_password(opener, scheme, named):
     with (
-        ScriptedServer([redirect("ftp://user:hidden@ftp.example/")]) as server,
+        ScriptedServer([redirect(f"{scheme}://user:hidden@ftp.example/")]) as server,
         pytest.raises(errors.RedirectRefused) as caught,
     ):
         opener.open(server.url)
     with caught.value as error:
-        assert "Redirection to url 'ftp://ftp.example/' is not allowed" in str(error)
+        assert f"Redirection to url '{named}' is not allowed" in str(error)
 
 
 JOINED = {
