@@ -14,7 +14,7 @@ How a field value is split into its parameters stands in `base.parameters`.
 
 from __future__ import annotations
 
-from mini_http.base.likeness import loaded_class
+from mini_http.base.likeness import loaded_class, names_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -341,6 +341,9 @@ class Headers:
         return loaded_class(
             ("http.client", "HTTPMessage"), ("email.message", "Message"), otherwise=type(self)
         )
+
+    def __dir__(self) -> list[str]:
+        return names_of(self)
 
     def __getattr__(self, name: str) -> Any:
         # Only for what stands nowhere in this class: get_payload, walk, policy and their like.

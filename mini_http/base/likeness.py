@@ -16,3 +16,11 @@ def loaded_class(*places: tuple[str, str], otherwise: type) -> type:
         if kind is not None:
             return kind
     return otherwise
+
+
+def names_of(instance: object) -> list[str]:
+    """What `dir` shows of an object whose `__class__` is another one's."""
+    names = set(getattr(instance, "__dict__", ()))
+    for kind in type(instance).__mro__:
+        names.update(vars(kind))
+    return sorted(names)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 
 from mini_http import base
-from mini_http.base.likeness import loaded_class
+from mini_http.base.likeness import loaded_class, names_of
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import Deadline
 from mini_http.exchange.body import (
@@ -19,10 +19,11 @@ from mini_http.exchange.body import (
     DecodingReader,
     FailedReader,
 )
+from mini_http.exchange.text import PIECE_BYTES, ReadsText
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from typing import Any, NoReturn, TypeVar, TypeVarTuple
 
     from _typeshed import WriteableBuffer
@@ -36,13 +37,11 @@ if TYPE_CHECKING:
     Arguments = TypeVarTuple("Arguments")
     Taken = TypeVar("Taken")
 
-PIECE_BYTES = 64 * 1024
-
 KEEP_SECONDS = 1.0
 """How long `keep_rest` waits for the rest of a body, where the timeout lets it."""
 
 
-class HTTPResponse(io.BufferedIOBase):
+class HTTPResponse(ReadsText, io.BufferedIOBase):
     """A reply: `status`, `reason`, `headers`, and a body that is read like a binary file.
 
     `read`, `readinto`, `readline` and iteration raise IncompleteRead when the body ends before it
@@ -202,47 +201,6 @@ class HTTPResponse(io.BufferedIOBase):
             raise base.errors.IncompleteRead(b"".join(pieces), cut.expected) from cut
         return b"".join(pieces)
 
-    def iter_chunks(self, size: int = PIECE_BYTES) -> Iterator[bytes]:
-        """The rest of the body in pieces of at most `size` bytes, each as soon as it comes."""
-        while data := self.read1(size):
-            yield data
-
-    def iter_lines(self, limit: int = 1024 * 1024) -> Iterator[str]:
-        """The rest of the body as lines of text, without line ends.
-
-        Raises LimitExceeded for a line of more than `limit` bytes.
-        """
-        charset = self._charset()
-        if "\n".encode(charset) != b"\n":  # UTF-16 and its like: a line feed is not one byte
-            yield from self.text.splitlines()
-            return
-        while line := self.readline(limit + 1):
-            if len(line) > limit:
-                error = base.errors.LimitExceeded("bytes in a line of the body", limit)
-                self._fail(error)
-                raise error
-            yield line.rstrip(b"\r\n").decode(charset, "replace")
-
-    @property
-    def text(self) -> str:
-        """The rest of the body as text, by the charset of Content-Type, else UTF-8.
-
-        Bytes that are not of the charset become U+FFFD.
-        """
-        return self.read().decode(self._charset(), "replace")
-
-    def json(self) -> Any:
-        """The rest of the body as JSON. Raises ValueError if it is none (RFC 8259)."""
-        import json
-
-        return json.loads(self.read())
-
-    def _charset(self) -> str:
-        charset = self.headers.get_content_charset("utf-8")
-        from mini_http.base.parameters import is_charset
-
-        return charset if is_charset(charset) else "utf-8"
-
     # --- what the head said, under the names of http.client and urllib
 
     def info(self) -> Headers:
@@ -303,6 +261,9 @@ class HTTPResponse(io.BufferedIOBase):
         """What `isinstance` asks for: `http.client.HTTPResponse`, where that is loaded."""
         return loaded_class(("http.client", "HTTPResponse"), otherwise=type(self))
 
+    def __dir__(self) -> list[str]:
+        return names_of(self)
+
     def readable(self) -> bool:
         return True
 
@@ -311,9 +272,15 @@ class HTTPResponse(io.BufferedIOBase):
         return self._closed or (self._reader.ended and not self._ahead)
 
     def fileno(self) -> int:
-        """The connection's descriptor. Raises OSError when it has already been given back."""
-        if self._client is None:
-            raise io.UnsupportedOperation("the connection has been given back")
+        """The descriptor of a connection that closes after this reply.
+
+        Raises UnsupportedOperation, an OSError, for one that is kept alive: it does not end with
+        this reply, and may serve another already.
+        """
+        if self._client is None or self.close_reason is None:
+            raise io.UnsupportedOperation(
+                "a kept-alive connection is shared: to use its descriptor, send 'Connection: close'"
+            )
         return self._client.fileno()
 
     @property
@@ -419,6 +386,8 @@ class HTTPResponse(io.BufferedIOBase):
             client.abandon_reply(error)
         if isinstance(error, Exception):
             self._reader = FailedReader(error)
+
+    _give_up = _fail
 
     def _raise_closed(self) -> NoReturn:
         raise ValueError("I/O operation on closed file.")

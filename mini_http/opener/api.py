@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mini_http.base.timeouts import Timeout
     from mini_http.opener.handlers.base import BaseHandler
     from mini_http.opener.handlers.http import HTTPSHandler
+    from mini_http.opener.replies import Reply
     from mini_http.opener.request import Request
 
 _installed: OpenerDirector | None = None
@@ -31,7 +32,7 @@ def urlopen(
     cafile: str | None = None,
     capath: str | None = None,
     cadefault: bool = False,
-) -> Any:
+) -> Reply:
     """Opens a URL or a Request; returns the reply, an HTTPResponse for http and https.
 
     `data` is the body, and makes the request a POST. `timeout` is in seconds, for connecting and

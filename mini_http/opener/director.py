@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mini_http.base.timeouts import Timeout
+    from mini_http.opener.replies import Reply
 
     Hooks = list[tuple[Any, str]]
 
@@ -74,7 +75,7 @@ class OpenerDirector:
         fullurl: str | Request,
         data: Any = None,
         timeout: float | Timeout | None = NOT_GIVEN,
-    ) -> Any:
+    ) -> Reply:
         """Opens a URL or a Request, with `data` as its body if given; returns the reply.
 
         `timeout` is in seconds or a Timeout. Raises the audit event `urllib.Request`, as urllib
@@ -108,14 +109,15 @@ class OpenerDirector:
                 request.headers,
                 request.get_method(),
             )
-            response = None
+            response: Any = None  # a handler may give what it likes; those here give a Reply
             for handler, hook in openers:
                 response = getattr(handler, hook)(request)
                 if response is not None:
                     break
             for handler, hook in after:
                 response = getattr(handler, hook)(request, response)
-            return response
+            reply: Reply = response
+            return reply
         finally:
             if is_outermost:
                 opened.end()

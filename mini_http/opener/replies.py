@@ -11,15 +11,23 @@ from __future__ import annotations
 
 from functools import partial
 
-from mini_http.base.likeness import loaded_class
+from mini_http.base.likeness import loaded_class, names_of
+from mini_http.exchange.text import ReadsText
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import Any, Self
+    from typing import Any, Self, TypeAlias
 
     from mini_http.base.headers import Headers
+    from mini_http.exchange.response import HTTPResponse
 
+    Reply: TypeAlias = "HTTPResponse | addinfourl"
+    """What opening a URL gives, if no handler of the program's own gives something else."""
+
+
+LONGEST_LENGTH = 20
+"""Digits that no length has; int() takes its time for millions of them."""
 
 _NOT_THE_FILES = (
     "fp",  # asked for here if `__init__` has not run, as in a copy that is being made
@@ -57,6 +65,9 @@ class addbase:  # noqa: N801  (urllib's name)
         if urllibs is not ours:
             return urllibs
         return loaded_class(("tempfile", "_TemporaryFileWrapper"), otherwise=type(self))
+
+    def __dir__(self) -> list[str]:
+        return sorted({*names_of(self), *dir(self.fp)})
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self)!r} whose fp = {self.fp!r}>"
@@ -117,8 +128,11 @@ class addinfo(addbase):  # noqa: N801
         return self.headers
 
 
-class addinfourl(addinfo):  # noqa: N801
-    """An addinfo with a URL and, where the scheme has one, a status."""
+class addinfourl(ReadsText, addinfo):  # noqa: N801
+    """An addinfo with a URL and, where the scheme has one, a status.
+
+    `text`, `json`, `iter_lines` and `iter_chunks` read it as they read an HTTPResponse.
+    """
 
     def __init__(self, fp: Any, headers: Headers, url: str, code: int | None = None) -> None:
         super().__init__(fp, headers)
@@ -133,6 +147,12 @@ class addinfourl(addinfo):  # noqa: N801
     def getcode(self) -> int | None:
         """The status."""
         return self.code
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes its headers say that it has in all; None if they do not say."""
+        said = self.headers.get("Content-length", "")
+        return int(said) if said.isdecimal() and len(said) < LONGEST_LENGTH else None
 
     def geturl(self) -> str:
         """The URL that the reply came from."""

@@ -79,12 +79,16 @@ class Request:
         self._spelling: dict[str, str] = {}
         self._data = data
         if headers:
+            if not hasattr(headers, "items"):
+                raise TypeError(f"headers must be a mapping, not {type(headers).__name__}")
             for name, value in headers.items():
                 self.add_header(name, value)
         if origin_req_host is not None:
             self.origin_req_host = origin_req_host
         self.unverifiable = unverifiable
         if method:
+            if not isinstance(method, str):
+                raise TypeError(f"method must be a string, not {type(method).__name__}")
             self.method = method
 
     # --- where to

@@ -76,12 +76,14 @@ def explained(error: BaseException, seconds: float) -> str:
         return "the reply was cut" + (f": {expected} more bytes were to come" if expected else "")
     if code == REDIRECTS:  # str() would begin with "HTTP Error"
         return f"{getattr(error, 'code', '')} {getattr(error, 'msg', '')}"
-    if code == UNSUPPORTED:  # and here with "<urlopen error"
+    if code in (UNSUPPORTED, FILE):  # and here with "<urlopen error"
         return str(getattr(error, "reason", error))
     return str(error)
 
 
-UNSUPPORTED, CUT, TIMED_OUT, REDIRECTS = 1, 18, 28, 47
+UNSUPPORTED, CUT, TIMED_OUT, FILE, REDIRECTS = 1, 18, 28, 37, 47
+
+_NO_FILE = "FileNotFoundError IsADirectoryError PermissionError"
 
 # In this order: the first row that fits decides. The classes stand here by their names, so that a
 # command to which nothing happens need not load them.
@@ -103,7 +105,9 @@ EXIT_CODES = (
     ExitCode(CUT, "the reply ended before it was whole", "IncompleteRead"),
     ExitCode(52, "the server closed without a reply", "RemoteDisconnected"),
     ExitCode(8, "the reply breaks the rules of HTTP", "ProtocolError"),
+    ExitCode(9, "the FTP server does not give that", "FTPRefused"),
     ExitCode(56, "the connection broke", "MiniHTTPError"),
+    ExitCode(FILE, "the file: URL can't be opened", _NO_FILE),
     ExitCode(UNSUPPORTED, "the scheme is not supported", "URLError"),
     ExitCode(23, "the body can't be written", "WriteFailed"),
     ExitCode(26, "a file to send can't be read", "ReadFailed"),

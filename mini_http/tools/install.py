@@ -128,8 +128,11 @@ class _Installation:
     def _install_opener(self, original: Any, opener: Any) -> None:
         if self.active and opener is None:  # urlopen is to use the usual one, which is ours now
             opener = self.opener
-        elif self.active and opener is not self.opener:
-            _warn("urllib.request.install_opener: another opener takes the place of mini_http's")
+        elif self.active and opener is not self.opener and not self.is_everywhere:
+            _warn(
+                "urllib.request.install_opener: another opener takes the place of mini_http's;"
+                " mini_http.install(everywhere=True) is for such programs"
+            )
         original(opener)
 
     def _urlcleanup(self, original: Any) -> None:
@@ -233,7 +236,11 @@ class _Patch:
 def _warn(text: str) -> None:
     import logging
 
-    logging.getLogger("mini_http").warning(text)
+    logger = logging.getLogger("mini_http")
+    if not logger.handlers:
+        # A program that has not set up logging sees nothing: its standard error is its own.
+        logger.addHandler(logging.NullHandler())
+    logger.warning(text)
 
 
 # --- the opener

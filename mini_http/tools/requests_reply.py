@@ -160,7 +160,7 @@ class RawReply(io.BufferedIOBase):
         pass
 
     def fileno(self) -> int:
-        """The connection's descriptor. Raises OSError when it has already been given back."""
+        """The descriptor of a connection that closes after this reply; else an OSError."""
         return self._original_response.fileno()
 
     # --- what the head said, under the names of http.client and urllib3

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mini_http import base
 from mini_http.base.url import URL
+from mini_http.exchange.response import HTTPResponse
 from mini_http.tools.asking import (
     body_for,
     opener_for,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from mini_http.exchange.response import HTTPResponse
+    from mini_http.opener.replies import Reply
     from mini_http.tools.options import Options
     from mini_http.tools.wire import Address
 
@@ -50,7 +51,7 @@ class Transfer:
     seconds = 0.0
     verify_code = 0
     """OpenSSL's number for what is wrong with the server's certificate."""
-    response: HTTPResponse | None = None
+    response: Reply | None = None
 
     # Of its connections, as a Wire has them.
     heads: tuple[bytes, ...] = ()
@@ -71,12 +72,13 @@ class Transfer:
     @property
     def status(self) -> int:
         """The status of the last reply."""
-        return self.response.status if self.response is not None else 0
+        return (self.response.status or 0) if self.response is not None else 0
 
     @property
     def http_version(self) -> str:
         """1.0 or 1.1."""
-        return f"{self.response.version / 10:.1f}" if self.response is not None else "0"
+        response = self.response
+        return f"{response.version / 10:.1f}" if isinstance(response, HTTPResponse) else "0"
 
     @property
     def url_effective(self) -> str:
@@ -88,7 +90,7 @@ class Transfer:
     @property
     def redirects(self) -> int:
         """How many redirects were followed."""
-        return len(self.response.history) if self.response is not None else 0
+        return len(self.response.history) if isinstance(self.response, HTTPResponse) else 0
 
     @property
     def redirect_url(self) -> str:
@@ -179,7 +181,7 @@ class Session:
                 transfer.uploaded = len(body)
         response = transfer.response
         assert response is not None
-        if self.options.fail and response.status >= LOWEST_ERROR_STATUS:
+        if self.options.fail and transfer.status >= LOWEST_ERROR_STATUS:
             response.close()
             words = f"{response.status} {response.reason}".rstrip()
             raise ErrorStatus(f"the server answered {words}")
@@ -191,13 +193,18 @@ class Session:
         self._wire.secret |= request.secret_names
         transfer.response = self._opener.open(request, timeout=timeout_for(self.options))
 
-    def _write(self, transfer: Transfer, response: HTTPResponse, output: Output) -> None:
+    def _write(self, transfer: Transfer, response: Reply, output: Output) -> None:
         options = self.options
         if output.is_file:
             transfer.file_name = output.name
             output.open()
         if options.include or options.head:
-            output.write(b"".join(self._wire.heads))
+            # What is no HTTP came over no wire that was watched.
+            heads = self._wire.heads or [response.headers.as_string().encode("latin-1", "replace")]
+            output.write(b"".join(heads))
+        if options.head:
+            response.close()
+            return
         shows_bar = output.is_file and not (options.silent or options.verbose)
         with progress(output.name, response.length, wanted=shows_bar) as bar:
             for piece in response.iter_chunks():

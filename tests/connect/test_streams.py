@@ -69,6 +69,7 @@ def fill(sock):
         (1e-9, (0, 1)),
         (0, (0, 1)),
         (86_400 * 365, (86_400 * 365, 0)),
+        (1e20, (1_000_000_000, 0)),
     ],
 )
 def test_the_kernel_keeps_the_time_of_a_plain_socket(ends, seconds, kept):

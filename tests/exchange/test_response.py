@@ -765,16 +765,43 @@ def test_a_reply_that_was_not_made_can_be_dropped():
     assert HTTPResponse.__new__(HTTPResponse) is not None
 
 
-def test_fileno_is_the_connections_until_it_is_given_back():
+@pytest.mark.parametrize("sent", ["hel", "hello"])
+def test_a_reply_has_no_descriptor_of_a_connection_that_is_kept_alive(sent):
+    ours, theirs = socket.socketpair()
+    with theirs, HTTPClient.over(ours) as client:
+        theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + sent.encode())
+        response = client.exchange("GET", "/", [("Host", "a.test")])
+        with pytest.raises(OSError, match="send 'Connection: close'"):
+            response.fileno()
+
+
+def test_a_reply_has_the_descriptor_of_a_connection_that_closes_after_it():
     ours, theirs = socket.socketpair()
     with theirs, HTTPClient.over(ours) as client:
         theirs.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")
-        response = client.exchange("GET", "/", [("Host", "a.test")])
+        fields = [("Host", "a.test"), ("Connection", "close")]
+        response = client.exchange("GET", "/", fields)
         assert response.fileno() == ours.fileno()
         theirs.sendall(b"lo")
         response.read()
-        with pytest.raises(OSError, match="given back"):
+        with pytest.raises(OSError, match="shared"):
             response.fileno()
+
+
+def test_dir_shows_what_a_reply_has_and_not_what_http_clients_has():
+    reply = HTTPClient.over(ScriptedStream([b"HTTP/1.1 204 x\r\n\r\n"])).exchange("GET", "/", [])
+    reply.note = "of a user"
+    assert {"json", "status", "iter_lines", "history", "read", "note"} <= set(dir(reply))
+    assert "_read_chunked" not in dir(reply)
+    assert {"get_all", "combined"} <= set(dir(reply.headers))
+
+
+def test_no_json_says_whether_there_was_any():
+    wire = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+    reply = HTTPClient.over(ScriptedStream([wire])).exchange("GET", "/", [("Host", "h")])
+    assert reply.json() == {}
+    with pytest.raises(ValueError, match="is empty, or has been read before"):
+        reply.json()
 
 
 def test_lines_of_a_charset_of_two_bytes_are_lines():

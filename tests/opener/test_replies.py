@@ -16,7 +16,7 @@ import zipfile
 
 import pytest
 
-from mini_http import Headers
+from mini_http import Headers, LimitExceeded
 from mini_http.opener.replies import addbase, addclosehook, addinfo, addinfourl, type_by_name
 
 URL = "file:///a"
@@ -267,3 +267,21 @@ assert "urllib.response" not in sys.modules
 def test_nothing_of_urllib_is_imported_for_it():
     done = subprocess.run([sys.executable, "-c", WITHOUT_URLLIB], check=False)
     assert done.returncode == 0
+
+
+def test_it_is_read_as_text_as_lines_and_as_json_like_a_reply_of_http():
+    assert reply_of(b'{"a": 1}').json() == {"a": 1}
+    assert reply_of(b"caf\xc3\xa9").text == "café"
+    assert list(reply_of(b"one\ntwo\r\n").iter_lines()) == ["one", "two"]
+    assert list(reply_of(b"abcde").iter_chunks(2)) == [b"ab", b"cd", b"e"]
+
+
+def test_too_long_a_line_closes_it():
+    reply = reply_of(b"x" * 9)
+    with pytest.raises(LimitExceeded, match="more than 8 bytes in a line"):
+        list(reply.iter_lines(8))
+    assert reply.closed
+
+
+def test_dir_shows_what_it_has_and_what_its_file_has():
+    assert {"json", "geturl", "headers", "getvalue"} <= set(dir(reply_of(b"")))

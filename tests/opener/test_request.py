@@ -580,3 +580,14 @@ def test_long_urls_are_not_kept():
     finally:
         tracemalloc.stop()
     assert held < 400_000
+
+
+@pytest.mark.parametrize("headers", [["a"], "a: b", [("A", "b")]])
+def test_headers_that_are_no_mapping_are_named(headers):
+    with pytest.raises(TypeError, match=r"headers must be a mapping, not (list|str)"):
+        Request("http://host/", headers=headers)
+
+
+def test_a_method_that_is_no_text_is_named():
+    with pytest.raises(TypeError, match="method must be a string, not int"):
+        Request("http://host/", method=5)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.certificates import Certificates
+from support.ftp_server import FTPServer
 from support.python_server import EchoServer
 from support.servers import ScriptedServer
 from support.steps import Drain, ExpectHead, HalfClose, Reset, Send
@@ -397,3 +398,31 @@ def test_how_a_certificate_failed_can_be_had_as_a_number(run, certificates: Cert
         assert "expired on 2001-01-01" in ran.err
         ran = run(url, "-k", "-w", "%{ssl_verify_result}", "-o", "/dev/null")
         assert (ran.code, ran.out) == (0, b"0")
+
+
+# --- what is no HTTP
+
+
+def test_files_and_data_are_fetched_too(run, tmp_path) -> None:
+    path = tmp_path / "page.txt"
+    path.write_bytes(b"hello")
+    assert run(path.as_uri()).out == b"hello"
+    assert run("-i", "data:,hi").out == (
+        b"Content-type: text/plain;charset=US-ASCII\nContent-length: 2\n\nhi"
+    )
+    assert b"Content-length: 5\n" in run("-I", path.as_uri()).out
+    assert b"hello" not in run("-I", path.as_uri()).out
+    facts = "%{http_code} %{http_version} %{num_redirects} %{size_download} %{url_effective}"
+    assert run("-w", facts, "-f", "data:,hi").out == b"hi000 0 0 2 data:,hi"
+
+
+def test_a_file_that_is_not_there_and_a_server_that_refuses_have_their_codes(run, tmp_path) -> None:
+    missing = run((tmp_path / "missing").as_uri())
+    assert (missing.code, missing.err.startswith("mini-http: (37) [Errno 2] No such file")) == (
+        37,
+        True,
+    )
+    with FTPServer() as server:
+        refused = run(f"ftp://{server.address[0]}:{server.port}/missing")
+    assert refused.code == 9
+    assert refused.err.startswith("mini-http: (9) ftp error: ")

@@ -251,6 +251,8 @@ class HTTPSHandler(AbstractHTTPHandler):
         pool: Pool | None = None,
         options: DialOptions | None = None,
     ) -> None:
+        if context is not None and not hasattr(context, "wrap_socket"):
+            raise TypeError(f"context must be an ssl.SSLContext, not {type(context).__name__}")
         super().__init__(debuglevel, pool=pool, options=options)
         if context is not None and check_hostname is not None:
             context.check_hostname = check_hostname
@@ -298,14 +300,14 @@ def _put_in_place_of(name: str) -> Any:
 
 def _print_request(method: str, target: str, fields: list[tuple[str, str]]) -> None:
     print(f"send: {method} {masked_url(target)} HTTP/1.1")  # noqa: T201
-    _print_fields(fields)
+    _print_fields("send", fields)
 
 
 def _print_reply(response: HTTPResponse) -> None:
     print(f"reply: {response.status} {response.reason!r}")  # noqa: T201
-    _print_fields(response.getheaders())
+    _print_fields("header", response.getheaders())
 
 
-def _print_fields(fields: list[tuple[str, str]]) -> None:
+def _print_fields(label: str, fields: list[tuple[str, str]]) -> None:
     for name, value in fields:
-        print(f"header: {name}: {masked(name, value)}")  # noqa: T201
+        print(f"{label}: {name}: {masked(name, value)}")  # noqa: T201

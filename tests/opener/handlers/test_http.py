@@ -688,7 +688,7 @@ def test_a_debuglevel_prints_heads_without_secrets(pool, capsys, monkeypatch, ho
         build_opener(handler).open(request).close()
     shown = capsys.readouterr().out
     assert "send: GET /path HTTP/1.1\n" in shown
-    assert "header: Authorization: ***\n" in shown
+    assert "send: Authorization: ***\n" in shown
     assert "reply: 200 'Fine'\nheader: Content-Length: 5\n" in shown
 
 
@@ -709,3 +709,14 @@ def test_the_host_name_is_not_checked_if_that_is_said(pool, certificates):
         account(https_opener(pool, None, context, False).open(server.url))
         assert context.check_hostname is False
         pool.close()
+
+
+def test_what_is_no_context_is_named():
+    with pytest.raises(TypeError, match=r"context must be an ssl\.SSLContext, not bool"):
+        HTTPSHandler(context=False)
+
+
+@pytest.mark.parametrize("value", [["a"], {"a": "b"}, None, 1.5])
+def test_what_is_no_value_of_a_field_is_named(opener, value):
+    with ScriptedServer([[]]) as server, pytest.raises(errors.InvalidField, match="not a string"):
+        opener.open(Request(server.url, headers={"X-Own": value}))

@@ -4,7 +4,7 @@ import urllib.error
 
 import pytest
 
-from mini_http import BaseHandler, OpenerDirector, UnknownHandler, build_opener
+from mini_http import BaseHandler, OpenerDirector, UnknownHandler, URLError, build_opener
 
 
 def opener_with(*handlers):
@@ -45,3 +45,8 @@ def test_it_names_the_type_that_the_request_was_given():
 
     with pytest.raises(urllib.error.URLError, match="unknown url type: bar"):
         opener_with(UnknownHandler(), ByAnotherName()).open("foo://host/")
+
+
+def test_a_host_and_a_port_are_taken_for_what_they_are_meant_for():
+    with pytest.raises(URLError, match=r"for the web, write http://localhost:8000/x"):
+        build_opener().open("localhost:8000/x")
