@@ -7,10 +7,9 @@ import urllib.request
 from copy import deepcopy
 
 import pytest
-from support.descriptors import open_descriptors
 from support.servers import ScriptedServer
 
-from mini_http import BaseHandler, HTTPError, HTTPHandler, Pool, Request, Timeout, build_opener
+from mini_http import BaseHandler, HTTPError, HTTPHandler, Request, Timeout, build_opener
 from mini_http.base import errors
 from mini_http.codec.challenges import parse_challenges
 from mini_http.opener.handlers.authentication import (
@@ -65,20 +64,6 @@ class NotingDeadlines(BaseHandler):
     def http_response(self, request, response):
         self.deadlines.append(request.deadline)
         return response
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nothing_is_left_open():
-    """Asked once a module, since it takes 30 ms."""
-    before = open_descriptors()
-    yield
-    assert len(open_descriptors()) <= len(before)
-
-
-@pytest.fixture
-def pool():
-    with Pool() as made:
-        yield made
 
 
 def opener_with(pool, *handlers):

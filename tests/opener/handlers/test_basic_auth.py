@@ -10,11 +10,10 @@ import warnings
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.descriptors import open_descriptors
 from support.nginx import Nginx, find_nginx
 from support.servers import ScriptedServer
 
-from mini_http import BaseHandler, HTTPError, HTTPHandler, Pool, Request, build_opener
+from mini_http import BaseHandler, HTTPError, HTTPHandler, Request, build_opener
 from mini_http.base import errors
 from mini_http.opener.handlers.authentication import MOST_ANSWERS
 from mini_http.opener.handlers.basic_auth import (
@@ -42,20 +41,6 @@ def refusal(*challenges, status=401):
 
 
 REFUSED = refusal('Basic realm="cave"')
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nothing_is_left_open():
-    """Asked once a module, since it takes 30 ms."""
-    before = open_descriptors()
-    yield
-    assert len(open_descriptors()) <= len(before)
-
-
-@pytest.fixture
-def pool():
-    with Pool() as made:
-        yield made
 
 
 def basic(url, realm="cave", user="Aladdin", password="open sesame"):

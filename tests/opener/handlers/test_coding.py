@@ -5,7 +5,6 @@ import io
 import zlib
 
 import pytest
-from support.descriptors import open_descriptors
 from support.servers import ScriptedServer
 from support.steps import Drain
 
@@ -25,25 +24,6 @@ from mini_http.keepalive.pool import PooledClient
 TEXT = b"The same line, over and over.\n" * 200
 PACKED = gzip.compress(TEXT)
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nothing_is_left_open():
-    """Asked once a module, since it takes 30 ms."""
-    before = open_descriptors()
-    yield
-    assert len(open_descriptors()) <= len(before)
-
-
-@pytest.fixture
-def pool():
-    with Pool() as made:
-        yield made
-
-
-@pytest.fixture
-def opener(pool):
-    return build_opener(HTTPHandler(pool=pool))
 
 
 def coded(body=PACKED, coding=b"gzip", status=200):

@@ -6,29 +6,14 @@ import json
 import urllib.request
 
 import pytest
-from support.descriptors import open_descriptors
 from support.python_server import EchoServer
 from support.servers import ScriptedServer
 
-from mini_http import HTTPCookieProcessor, HTTPError, HTTPHandler, Pool, Request, build_opener
+from mini_http import HTTPCookieProcessor, HTTPError, HTTPHandler, Request, build_opener
 
 STOCK = urllib.request.HTTPCookieProcessor
 SETTING = [b"Set-Cookie: a=1", b"Set-Cookie: b=2; Path=/"]
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nothing_is_left_open():
-    """Asked once a module, since it takes 30 ms."""
-    before = open_descriptors()
-    yield
-    assert len(open_descriptors()) <= len(before)
-
-
-@pytest.fixture
-def pool():
-    with Pool() as made:
-        yield made
 
 
 @pytest.fixture

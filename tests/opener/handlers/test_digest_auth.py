@@ -8,10 +8,9 @@ import threading
 import urllib.request
 
 import pytest
-from support.descriptors import open_descriptors
 from support.servers import ScriptedServer
 
-from mini_http import BaseHandler, HTTPError, HTTPHandler, Pool, Request, URLError, build_opener
+from mini_http import BaseHandler, HTTPError, HTTPHandler, Request, URLError, build_opener
 from mini_http.base import errors
 from mini_http.opener.handlers.authentication import MOST_ANSWERS
 from mini_http.opener.handlers.basic_auth import HTTPBasicAuthHandler
@@ -25,20 +24,6 @@ from mini_http.opener.passwords import HTTPPasswordMgr, HTTPPasswordMgrWithDefau
 
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 REALM, USER, PASSWORD = 'the "cave"', "Ali \\ Baba", "Sésame, ouvre-toi"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nothing_is_left_open():
-    """Asked once a module, since it takes 30 ms."""
-    before = open_descriptors()
-    yield
-    assert len(open_descriptors()) <= len(before)
-
-
-@pytest.fixture
-def pool():
-    with Pool() as made:
-        yield made
 
 
 def opener_with(pool, *handlers):

@@ -7,7 +7,6 @@ import urllib.error
 import urllib.request
 
 import pytest
-from support.descriptors import open_descriptors
 from support.servers import ScriptedServer
 from support.steps import Drain, Expect, Pause, Send
 
@@ -18,7 +17,6 @@ from mini_http import (
     HTTPErrorProcessor,
     HTTPHandler,
     OpenerDirector,
-    Pool,
     Timeout,
     URLError,
     build_opener,
@@ -31,25 +29,6 @@ FAILURES = [300, 304, 305, 399, 400, 401, 404, 407, 410, 429, 499, 500, 503, 599
 HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 GONE = b"HTTP/1.1 410 Long Gone\r\nContent-Length: 4\r\nX-Own: 1\r\n\r\ngone"
 LONG = b"x" * 300_000
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nothing_is_left_open():
-    """Asked once a module, since it takes 30 ms."""
-    before = open_descriptors()
-    yield
-    assert len(open_descriptors()) <= len(before)
-
-
-@pytest.fixture
-def pool():
-    with Pool() as made:
-        yield made
-
-
-@pytest.fixture
-def opener(pool):
-    return build_opener(HTTPHandler(pool=pool))
 
 
 def reply(status, body=b"body", *fields):

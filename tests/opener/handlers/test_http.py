@@ -12,7 +12,6 @@ import urllib.request
 from types import SimpleNamespace
 
 import pytest
-from support.descriptors import open_descriptors
 from support.python_server import EchoServer
 from support.servers import ScriptedServer
 from support.steps import Drain, Expect, Send
@@ -55,23 +54,10 @@ class NotingPool(Pool):
         return super().send(route, method, target, fields, body, timeout, deadline)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def nothing_is_left_open():
-    """Asked once a module, since it takes 30 ms."""
-    before = open_descriptors()
-    yield
-    assert len(open_descriptors()) <= len(before)
-
-
 @pytest.fixture
 def pool():
     with NotingPool() as made:
         yield made
-
-
-@pytest.fixture
-def opener(pool):
-    return build_opener(HTTPHandler(pool=pool))
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from mini_http import (
     HTTPHandler,
     HTTPSHandler,
     OpenerDirector,
-    Pool,
     Request,
     TLSSettings,
     build_opener,
@@ -36,12 +35,6 @@ def environment(monkeypatch):
         if name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     return monkeypatch.setenv
-
-
-@pytest.fixture
-def pool():
-    with Pool() as made:
-        yield made
 
 
 def opener_with(pool, *proxies):

@@ -7,7 +7,6 @@ import urllib.request
 from typing import NamedTuple
 
 import pytest
-from support.descriptors import open_descriptors
 from support.python_server import EchoServer
 from support.servers import ScriptedServer
 from support.steps import Drain, Expect, ExpectHead, Send
@@ -18,7 +17,6 @@ from mini_http import (
     HTTPHandler,
     HTTPRedirectHandler,
     HTTPSHandler,
-    Pool,
     RedirectPolicy,
     Request,
     Timeout,
@@ -64,25 +62,6 @@ def redirect(location, status=302, body=b"moved"):
         location = location.encode("latin-1")
     head = b"HTTP/1.1 %d Moved\r\nLocation: %b\r\nContent-Length: %d\r\n\r\n"
     return head % (status, location, len(body)) + body
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nothing_is_left_open():
-    """Asked once a module, since it takes 30 ms."""
-    before = open_descriptors()
-    yield
-    assert len(open_descriptors()) <= len(before)
-
-
-@pytest.fixture
-def pool():
-    with Pool() as made:
-        yield made
-
-
-@pytest.fixture
-def opener(pool):
-    return build_opener(HTTPHandler(pool=pool))
 
 
 @pytest.fixture
