@@ -33,8 +33,13 @@ if TYPE_CHECKING:
     IPAddress = IPv4Address | IPv6Address
     IPNetwork = IPv4Network | IPv6Network
 
-_ASKS_SYSTEM = sys.platform in ("darwin", "win32")
-"""Whether the system has settings of its own, which urllib.request can read."""
+# Systems with settings of their own, and the functions of urllib.request that read them. Not
+# getproxies and proxy_bypass, which may be ours by then.
+_READERS = {
+    "darwin": ("getproxies_macosx_sysconf", "proxy_bypass_macosx_sysconf"),
+    "win32": ("getproxies_registry", "proxy_bypass_registry"),
+}
+_READ_PROXIES, _READ_BYPASS = _READERS.get(sys.platform, ("", ""))
 
 # host = uri-host [ ":" port ] as a Host field has it (RFC 9110 section 7.2), an IPv6 address in
 # brackets; then a name that is none. Both match any text.
@@ -48,10 +53,10 @@ _NAME_AND_PORT = r"(?s)([^:]*+):([0-9]*+)"
 def getproxies() -> dict[str, str]:
     """Proxies by scheme: those of the environment, or where it names none, those of the system."""
     proxies = getproxies_environment()
-    if not proxies and _ASKS_SYSTEM:
+    if not proxies and _READ_PROXIES:
         import urllib.request
 
-        proxies = urllib.request.getproxies()
+        proxies = getattr(urllib.request, _READ_PROXIES)()
     return proxies
 
 
@@ -83,10 +88,10 @@ def proxy_bypass(host: str, proxies: Mapping[str, str] | None = None) -> bool:
     `proxies` is what `getproxies` gives; None: what it gives now, or where the environment names no
     proxies, what the system says.
     """
-    if proxies is None and _ASKS_SYSTEM and not getproxies_environment():
+    if proxies is None and _READ_BYPASS and not getproxies_environment():
         import urllib.request
 
-        return bool(urllib.request.proxy_bypass(host))
+        return bool(getattr(urllib.request, _READ_BYPASS)(host))
     return proxy_bypass_environment(host, proxies)
 
 

@@ -67,12 +67,14 @@ def test_a_name_that_is_lower_case_in_its_end_only_does_not_win(environment):
 # --- what the system says, where the environment says nothing
 
 
-@pytest.fixture
-def system(monkeypatch):
-    """A system with settings of its own, as macOS and Windows have them."""
-    monkeypatch.setattr(proxies, "_ASKS_SYSTEM", True)
-    monkeypatch.setattr(urllib.request, "getproxies", lambda: {"http": A})
-    monkeypatch.setattr(urllib.request, "proxy_bypass", lambda host: int(host == "inside"))
+@pytest.fixture(params=["darwin", "win32"])
+def system(request, monkeypatch):
+    """A system with settings of its own, and urllib.request as it is there."""
+    readers = proxies._READERS[request.param]
+    settings = (lambda: {"http": A}), (lambda host: int(host == "inside"))
+    for place, name, setting in zip(("PROXIES", "BYPASS"), readers, settings, strict=True):
+        monkeypatch.setattr(proxies, f"_READ_{place}", name)
+        monkeypatch.setattr(urllib.request, name, setting, raising=False)
 
 
 @pytest.mark.usefixtures("system")
@@ -92,7 +94,8 @@ def test_the_system_is_not_asked_about_proxies_that_are_given():
 
 
 def test_a_system_without_settings_is_not_asked(monkeypatch):
-    monkeypatch.setattr(proxies, "_ASKS_SYSTEM", False)
+    monkeypatch.setattr(proxies, "_READ_PROXIES", "")
+    monkeypatch.setattr(proxies, "_READ_BYPASS", "")
     assert getproxies() == {}
     assert not proxy_bypass("outside")
 
