@@ -82,16 +82,11 @@ def field_lines(fields: tuple[Field, ...]) -> FieldLines:
     A program sends the same few sets of fields over and over: looked up, a set of three costs
     0.3 us, written and checked 3.4.
     """
-    check_fields(fields)
+    for name, value in fields:
+        _check_field(name, value)
     lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
     names = frozenset([name.lower() for name, _ in fields])
     return FieldLines(lines, names & CONTROL_FIELDS)
-
-
-def check_fields(fields: Iterable[Field]) -> None:
-    """Raises InvalidField for a field that may not be sent."""
-    for name, value in fields:
-        _check_field(name, value)
 
 
 def _check_name(name: str) -> None:

@@ -33,7 +33,7 @@ from mini_http.codec.framing import (
     response_framing,
 )
 from mini_http.codec.grammar import HEAD_END
-from mini_http.codec.heads import check_fields, field_lines, join_request_head, read_response_head
+from mini_http.codec.heads import field_lines, join_request_head, read_response_head
 from mini_http.connect.simple_client import SimpleClient
 from mini_http.exchange import request_body as bodies
 from mini_http.exchange.body import BodyReader, BytesReader, body_reader
@@ -222,9 +222,8 @@ class HTTPClient(SimpleClient):
         fields = tuple(fields)
         try:
             lines = field_lines(fields)
-        except TypeError:  # a list or its like for a value: no key of a cache
-            check_fields(fields)
-            raise
+        except TypeError:  # a list or its like as a value is no key of its cache
+            lines = field_lines.__wrapped__(fields)  # which names it
         control = lines.control
         framing = request_framing(method, fields, control, body)
         if framing.fields:
