@@ -11,7 +11,8 @@ from bisect import insort
 from sys import audit
 
 from mini_http.base.version import __version__
-from mini_http.opener.request import Request, as_request
+from mini_http.opener.conversion import as_request
+from mini_http.opener.request import Request
 from mini_http.opener.timeouts import NOT_GIVEN, for_handlers
 
 TYPE_CHECKING = False

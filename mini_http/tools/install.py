@@ -27,10 +27,11 @@ from threading import RLock
 from weakref import WeakKeyDictionary
 
 from mini_http.opener.api import default_handlers
+from mini_http.opener.conversion import as_request
 from mini_http.opener.handlers.base import BaseHandler
 from mini_http.opener.handlers.http import HTTPHandler, HTTPSHandler
 from mini_http.opener.handlers.proxy import ProxyHandler
-from mini_http.opener.request import Request, as_request
+from mini_http.opener.request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

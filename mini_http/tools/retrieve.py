@@ -15,7 +15,8 @@ from mini_http import base
 from mini_http.codec.framing import content_length
 from mini_http.exchange.response import HTTPResponse
 from mini_http.opener import api, local_paths
-from mini_http.opener.request import Request, as_request
+from mini_http.opener.conversion import as_request
+from mini_http.opener.request import Request
 from mini_http.opener.timeouts import NOT_GIVEN
 
 TYPE_CHECKING = False

@@ -22,9 +22,9 @@ from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import Deadline
 from mini_http.codec.gopher_menu import BYTES, ITEM_TYPES, UNKNOWN
 from mini_http.connect.simple_client import LINE_END, SimpleClient
+from mini_http.opener.conversion import as_request
 from mini_http.opener.handlers.base import BaseHandler
 from mini_http.opener.replies import addinfourl, type_by_name
-from mini_http.opener.request import as_request
 from mini_http.opener.timeouts import timeout_of
 from mini_http.opener.transfers import Transfer, TransferFile
 

@@ -11,8 +11,8 @@ from mini_http.base.timeouts import Deadline
 from mini_http.exchange import request_body as bodies
 from mini_http.keepalive.pool import shared_pool
 from mini_http.keepalive.route import Route
+from mini_http.opener.conversion import as_request
 from mini_http.opener.handlers.base import BaseHandler
-from mini_http.opener.request import as_request
 from mini_http.opener.timeouts import timeout_of
 
 TYPE_CHECKING = False

@@ -25,8 +25,9 @@ from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.url import URL
 from mini_http.base.value import Value
 from mini_http.exchange.request_body import request_body
+from mini_http.opener.conversion import as_request
 from mini_http.opener.handlers.base import BaseHandler
-from mini_http.opener.request import Request, as_request
+from mini_http.opener.request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

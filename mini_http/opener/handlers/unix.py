@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from mini_http import base
 from mini_http.base.url import URL
+from mini_http.opener.conversion import as_request
 from mini_http.opener.handlers.http import AbstractHTTPHandler
-from mini_http.opener.request import as_request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
