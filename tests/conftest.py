@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,13 @@ from support.python_server import EchoServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+def pytest_configure() -> None:
+    """Forgets the proxies of this machine: the servers of the tests are on loopback."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            del os.environ[name]
 
 
 def pytest_collection_finish() -> None:

@@ -124,6 +124,12 @@ def test_every_link_between_documents_leads_somewhere():
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
 
 
+def test_no_table_is_torn_apart():
+    torn = r"^\|.*\|\n\n\|(?!.*\n\|[ :|-]+\n)"
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        assert not re.search(torn, page.read_text(), re.MULTILINE), page.name
+
+
 def test_the_floors_of_the_readme_are_those_of_the_package_and_hand_on_what_it_says():
     readme = (ROOT / "README.md").read_text()
     picture = re.findall(r"^(\w+)/ +(.*?)(?:  +.*)?$", readme, re.MULTILINE)

@@ -212,7 +212,10 @@ class ConnectionBroken(MiniHTTPError, ConnectionResetError):
 
 
 class FTPRefused(MiniHTTPError):
-    """Raised when an FTP server does not give what was asked; `reason` is the `ftplib.Error`."""
+    """Raised when an FTP server does not give what was asked.
+
+    `reason` is the `ftplib.Error`, or what an overridden `connect_ftp` raised.
+    """
 
 
 class ProtocolError(MiniHTTPError, http.client.HTTPException):

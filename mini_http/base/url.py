@@ -119,7 +119,7 @@ class URL(_Derived, Value):
             host, port, netloc, authority = read_place(scheme, place)
             netloc = f"{userinfo}@{netloc}" if userinfo else netloc
         elif needs_host:
-            given = f"{scheme}:{masked(path)}"
+            given = f"{scheme}:{'' if netloc is None else '//'}{masked(path)}"
             raise base.errors.InvalidURL(
                 f"no host given in {given!r:.80}: one follows two slashes, as in {scheme}://host/"
             )

@@ -64,6 +64,7 @@ class CloseReason(Enum):
     INTERRUPTED = "the exchange was interrupted"
     IDLE_TOO_LONG = "it was idle for too long"
     TOO_OLD = "it reached the greatest age for a connection"
+    UNPROVEN = "its server had not shown yet that it keeps connections"
     POOL_FULL = "the pool keeps no more idle connections"
     POOL_CLOSED = "the pool was closed"
     FORKED = "it belongs to the parent process"

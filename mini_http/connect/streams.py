@@ -45,6 +45,8 @@ if TYPE_CHECKING:
             """Releases the connection. Must not raise, also when called again."""
 
 
+SHORTEST_WAIT = 0.000_001
+"""Seconds: the least that systems count in; 0 would mean no bound."""
 LONGEST_WAIT = 1_000_000_000.0
 """Seconds, some thirty years: more than that overflows what systems count in."""
 
@@ -60,14 +62,16 @@ def set_wait(stream: Stream, seconds: float | None) -> None:
     ssl polls for itself and needs `settimeout`; so do the sockets that gevent puts in place of
     Python's, in a module of their own.
     """
+    if seconds is not None:
+        seconds = min(max(seconds, SHORTEST_WAIT), LONGEST_WAIT)
     is_pythons = socket.socket.__module__ == "socket"
     if _KERNEL_KEEPS_TIME and is_pythons and type(stream) is socket.socket:
-        wait = 0.0 if seconds is None else min(max(seconds, 0.000_001), LONGEST_WAIT)
+        wait = seconds or 0.0
         timeval = struct.pack("ll", int(wait), int(wait % 1 * 1_000_000))
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
     else:
-        stream.settimeout(None if seconds is None else min(max(seconds, 0.000_001), LONGEST_WAIT))
+        stream.settimeout(seconds)
 
 
 def input_probe(stream: Stream) -> Callable[[float], object]:

@@ -46,6 +46,7 @@ _SHOWN_REASON = 100
 
 # scheme = ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ) (RFC 3986 section 3.1)
 _SCHEME = r"[A-Za-z][A-Za-z0-9+.\-]*+"
+_ONE_SLASH = rf"{_SCHEME}:/"
 
 
 class Proxy(Value):
@@ -64,13 +65,17 @@ class Proxy(Value):
     def parse(text: str) -> Proxy:
         """The proxy that a variable or a setting names: "http://user:password@host:port".
 
-        All but the host may be missing. User and password may be percent-encoded; what follows the
-        port is ignored. Raises InvalidRequest, or InvalidURL for a host that is none; neither
+        All but the host may be missing. User and password may be percent-encoded, and end at the
+        last "@"; a path is ignored. Raises InvalidRequest, or InvalidURL for a host that is none; neither
         shows user or password.
         """
         kind, slashes, rest = text.strip().partition("://")
         if not slashes:
             kind, rest = "http", text.strip().removeprefix("//")
+            if re.match(_ONE_SLASH, rest):
+                raise base.errors.InvalidRequest(
+                    "a proxy's URL needs two slashes, as in http://host:port"
+                )
         elif re.fullmatch(_SCHEME, kind) is None:
             raise base.errors.InvalidRequest("a proxy must be given as http://host:port")
         kind = kind.lower()
@@ -78,9 +83,7 @@ class Proxy(Value):
             raise base.errors.InvalidRequest(f"proxies of type {kind!r} are not supported")
         # A password may have a slash in it.
         userinfo, _, rest = rest.rpartition("@")
-        place, slash, _ = rest.partition("/")
-        if slash and not slashes and place.endswith(":"):
-            raise base.errors.InvalidRequest(f"a proxy's URL needs two slashes: {place + '/'!r}")
+        place, _, _ = rest.partition("/")
         host, port, _, _ = read_place("", place)
         if port is None:
             port = PROXY_KINDS[kind].port
@@ -126,11 +129,14 @@ def _basic(userinfo: str) -> str:
 
     user, _, password = userinfo.partition(":")
     try:
-        credentials = f"{decoded(user, 'user')}:{decoded(password, 'password')}"
+        name = decoded(user, "user")
+        credentials = f"{name}:{decoded(password, 'password')}"
     except base.errors.InvalidURL:  # it may show them
         raise base.errors.InvalidURL(
             "user and password of a proxy must be UTF-8 without control characters"
         ) from None
+    if ":" in name:
+        raise base.errors.InvalidURL("the user's name of a proxy can't contain ':'")
     return f"Basic {b2a_base64(credentials.encode(), newline=False).decode()}"
 
 

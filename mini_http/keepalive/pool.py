@@ -258,11 +258,12 @@ class Pool:
         """Closes the idle connections along `route` that have served one request only.
 
         Their server has yet to show that it keeps connections. This is for a request that may not
-        be sent again, where servers close without having said so.
+        be sent again, where servers close without having said so. Who sends only such requests gets
+        a new connection for each.
         """
         for client in list(self._places.get(route, ())):
             if client.exchanges < 2:
-                self._close_one(client, CloseReason.POOL_FULL)
+                self._close_one(client, CloseReason.UNPROVEN)
 
     def close(self) -> None:
         """Closes all idle connections; those in use are closed when their replies end.

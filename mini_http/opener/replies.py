@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     """What opening a URL gives, if no handler of the program's own gives something else."""
 
 
-LONGEST_LENGTH = 20
-"""Digits that no length has; int() takes its time for millions of them."""
+LENGTH_DIGITS = 19
+"""As many as a Content-Length may have; int() takes its time for millions of them."""
 
 _NOT_THE_FILES = (
     "fp",  # asked for here if `__init__` has not run, as in a copy that is being made
@@ -152,7 +152,7 @@ class addinfourl(ReadsText, addinfo):  # noqa: N801
     def length(self) -> int | None:
         """How many bytes its headers say that it has in all; None if they do not say."""
         said = self.headers.get("Content-length", "")
-        return int(said) if said.isdecimal() and len(said) < LONGEST_LENGTH else None
+        return int(said) if said.isdecimal() and len(said) <= LENGTH_DIGITS else None
 
     def geturl(self) -> str:
         """The URL that the reply came from."""

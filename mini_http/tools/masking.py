@@ -50,8 +50,9 @@ _URL_FIELDS = frozenset({"content-location", "link", "location", "referer", "ref
 _VALUE = r'(?:"(?:[^"\\]|\\.)*+(?:"|\Z)|-?+[0-9][0-9.eE+-]*+)'
 # what forms put before a name: "user[", "user."
 _OWNER = r'(?:[^=&;#?\s"<>]*(?:\[|%5B|\.))?'
-# the rest of a part's fields and the empty line (RFC 2046 section 5.1.1), then what the part holds
-_PART = r"[^\r\n]*+\r?\n(?:[^\r\n]++\r?\n)*+\r?\n).*?(?=\r?\n--|\Z)"
+# the rest of a part's fields and the empty line (RFC 2046 section 5.1.1), then what the part holds;
+# at most nine more fields, so that a body of nothing but such lines is read in linear time
+_PART = r"[^\r\n]*+\r?\n(?:[^\r\n]++\r?\n){0,9}+\r?\n).*?(?=\r?\n--|\Z)"
 # what an error shows of a reply, at its end
 _QUOTED = r"""(?s)(: )(['"]).*\2"""
 
@@ -70,7 +71,7 @@ class Masker:
         self._parameter = re.compile(rf'(?i)((?:^|[?&;#]){named}=)[^&#\s"<>]*+')
         # a part of multipart/form-data (RFC 7578 section 4.2)
         self._part = re.compile(
-            rf'(?is)(content-disposition:[^\r\n]*;[ \t]*name="?{named}(?=["; \t\r\n]){_PART}'
+            rf'(?ims)(^content-disposition:[^\r\n]*;[ \t]*name="?{named}(?=["; \t\r\n]){_PART}'
         )
         # DQUOTE name DQUOTE ":" value
         self._sent_member = re.compile(rf'(?is)("(?:{parameters})"\s*+:\s*+){_VALUE}')

@@ -5,8 +5,9 @@
 
 It sends one prepared request over a pool and makes requests' Response of the reply. All else is
 left to requests: redirects, cookies, authentication, the environment. What goes wrong is raised as
-the exceptions of requests, with ours as their cause; a table of them ends this file. How a body is
-read stands in `requests_reply`, which certificates are used in `requests_tls`.
+the exceptions of requests, with ours as their cause, or as the cause of that; a table of them ends
+this file. How a body is read stands in `requests_reply`, which certificates are used in
+`requests_tls`.
 
 The module, and with it requests, is imported only by who asks for RequestsAdapter.
 """

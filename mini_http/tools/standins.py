@@ -90,7 +90,7 @@ _standing_in: list[Sender] = []
 
 def url_of(route: Route, target: str) -> str:
     """The URL that a request for `target` along `route` is for."""
-    if "://" in target.partition("?")[0]:
+    if not target.startswith("/") and "://" in target.partition("?")[0]:
         return target  # the absolute form, as proxies are asked
     host = route.host
     if route.scheme == "http+unix":

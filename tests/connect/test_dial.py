@@ -9,6 +9,7 @@ import socket
 import threading
 
 import pytest
+from support.ipv6 import needs_ipv6
 
 from mini_http.base import errors
 from mini_http.base.timeouts import Deadline
@@ -19,17 +20,6 @@ pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
 STREAM = socket.SOCK_STREAM
 PATIENCE = 20.0
 """Far more seconds than any attempt here takes: what is left to a deadline that must not matter."""
-
-
-def has_ipv6():
-    try:
-        with socket.create_server(("::1", 0), family=socket.AF_INET6):
-            return True
-    except OSError:
-        return False
-
-
-needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
 
 
 def entry(ip, port):

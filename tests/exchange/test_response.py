@@ -821,3 +821,17 @@ def test_a_reply_is_one_of_http_clients_to_whoever_looks():
     assert isinstance(reply, HTTPResponse)
     assert isinstance(reply, io.BufferedIOBase)
     assert type(reply) is HTTPResponse
+
+
+def test_a_coded_body_is_kept_to_its_end_without_waiting_for_more():
+    coded = in_chunks(gzip.compress(BODY))
+    wire = (
+        b"HTTP/1.1 404 Gone\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n" + coded
+    )
+    client = HTTPClient.over(ScriptedStream([wire]))
+    reply = client.exchange("GET", "/", [("Host", "h")])
+    reply.decode_content()
+    reply.keep_rest()
+    assert client.state is State.IDLE
+    assert reply.trailers["A"] == "b", "its end was seen"
+    assert reply.read() == BODY

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.descriptors import open_descriptors
 from support.ftp_server import FILES, HANG_UP, SILENCE, FTPServer
+from support.ipv6 import needs_ipv6
 from support.servers import ScriptedServer
 from support.steps import Drain, ExpectUntil, Reset, Send
 from support.waits import PATIENCE, SOON
@@ -239,6 +240,7 @@ def test_epsv_is_tried_first_and_then_no_more_where_it_is_not_known(logged_in):
     assert server.sent("EPSV", "PASV") == ["EPSV", "PASV", "PASV"]
 
 
+@needs_ipv6
 def test_over_ipv6_there_is_only_epsv(logged_in):
     with FTPServer(at="::1") as server:
         assert retrieved(logged_in(server), "hello.txt") == FILES["/hello.txt"]

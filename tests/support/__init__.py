@@ -13,6 +13,7 @@
     waits          how long tests of waiting wait
     peers          what the other end does that no step of a script does
     messages       Message objects to hold Headers against
+    ipv6           a mark for tests that need IPv6
     documents      the examples of the manual, as code that tests run
     web_platform   the URL cases of the web platform tests
     stock_suites   CPython's own suites, run with our names in place of the stock ones

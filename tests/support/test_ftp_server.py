@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.ftp_server import FILES, HANG_UP, FTPServer
+from support.ipv6 import needs_ipv6
 from support.waits import PATIENCE
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def test_it_may_hang_up_before_the_data() -> None:
         server.connections[0].drain()  # a data connection left open would be a ResourceWarning
 
 
-@pytest.mark.parametrize("at", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("at", ["127.0.0.1", pytest.param("::1", marks=needs_ipv6)])
 def test_it_listens_where_it_is_told_to(at: str) -> None:
     with FTPServer(at=at) as server, connected(server) as client:
         client.login()

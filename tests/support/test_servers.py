@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.connections import Connection
+from support.ipv6 import needs_ipv6
 from support.servers import ScriptedServer
 from support.steps import (
     Close,
@@ -189,13 +190,14 @@ def test_draining_reads_until_the_client_closes() -> None:
         assert server.connections[0].received == GET
 
 
-@pytest.mark.parametrize("at", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("at", ["127.0.0.1", pytest.param("::1", marks=needs_ipv6)])
 def test_the_client_receives_split_pieces_one_by_one(at: str) -> None:
     pieces = [b"a", b"bc", b"d" * 1000, b"e"] * 20
     with ScriptedServer([[SendSplit(pieces)]], at=at) as server, connect(server) as client:
         assert list(iter(lambda: client.recv(1 << 16), b"")) == pieces
 
 
+@needs_ipv6
 def test_it_serves_at_an_ipv6_address() -> None:
     with ScriptedServer([[Send(b"6")]], at="::1") as server, connect(server) as client:
         assert everything(client) == b"6"

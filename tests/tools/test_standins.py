@@ -141,3 +141,8 @@ def test_a_reply_that_may_have_no_body_has_none(method, status):
 def test_fields_that_frame_nothing_are_refused():
     with pytest.raises(mini_http.BadFraming):
         made_reply("GET", made_head(200, "", [("Content-Length", "4x")]), BytesReader(b""))
+
+
+def test_a_path_may_hold_a_url():
+    route = Route("http", "a.test", 80)
+    assert url_of(route, "/at/http://b.test/") == "http://a.test/at/http://b.test/"

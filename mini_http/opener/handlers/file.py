@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from time import gmtime
 
 from mini_http import base
+from mini_http.base.dates import http_date
 from mini_http.base.headers import Headers
 from mini_http.base.url import URL
 from mini_http.opener import local_paths
@@ -88,28 +88,3 @@ def _url_of(url: URL, path: str) -> str:
         return local_paths.pathname2url(path, add_scheme=True)
     netloc = "" if url.path.startswith("/") else None
     return str(url.replace(netloc=url.netloc or netloc, fragment=None))
-
-
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-
-
-LAST_YEAR = 9999
-
-
-def http_date(seconds: float) -> str | None:
-    """A time, in seconds since 1970, as a field says it (IMF-fixdate, RFC 9110 section 5.6.7).
-
-    None for a year that is none of the common era or has more than four digits: file systems hold
-    such times. Python's own is in `email.utils`, whose import takes longer than all else about a
-    file.
-    """
-    try:
-        at = gmtime(seconds)
-    except (OSError, OverflowError):  # beyond what the C library can say
-        return None
-    if not 0 < at.tm_year <= LAST_YEAR:
-        return None
-    clock = f"{at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02}"
-    date = f"{at.tm_mday:02} {MONTHS[at.tm_mon - 1]} {at.tm_year:04}"
-    return f"{DAYS[at.tm_wday]}, {date} {clock} GMT"

@@ -6,7 +6,7 @@ import sys
 
 from mini_http import base
 from mini_http.base.escapes import masked as masked_url
-from mini_http.base.headers import masked
+from mini_http.base.headers import SECRET_FIELDS, masked
 from mini_http.base.timeouts import Deadline
 from mini_http.exchange import request_body as bodies
 from mini_http.keepalive.pool import shared_pool
@@ -114,7 +114,7 @@ class AbstractHTTPHandler(BaseHandler):
         body = request.body = bodies.request_body(request.data)
         method, target, fields = request.get_method(), request.selector, request.fields()
         if self._debuglevel > 0:
-            _print_request(method, target, fields)
+            _print_request(method, target, fields, request.secret_names)
         response = self.pool.send(route, method, target, fields, body, timeout, request.deadline)
         if self._debuglevel > 0:
             _print_reply(response)
@@ -178,8 +178,10 @@ class AbstractHTTPHandler(BaseHandler):
         fields["Connection"] = "close"
         connection = http_class(req.host, timeout=timeout_of(req).read, **http_conn_args)
         connection.set_debuglevel(self._debuglevel)
-        if req._tunnel_host:
+        authorization = None
+        if req._tunnel_host or not req.has_proxy():  # else it is the proxy that reads it
             authorization = fields.pop("Proxy-authorization", None)
+        if req._tunnel_host:
             connection.set_tunnel(
                 req._tunnel_host,
                 headers={} if authorization is None else {"Proxy-Authorization": authorization},
@@ -298,9 +300,11 @@ def _put_in_place_of(name: str) -> Any:
 # --- what is printed
 
 
-def _print_request(method: str, target: str, fields: list[tuple[str, str]]) -> None:
+def _print_request(
+    method: str, target: str, fields: list[tuple[str, str]], secret_names: frozenset[str]
+) -> None:
     print(f"send: {method} {masked_url(target)} HTTP/1.1")  # noqa: T201
-    _print_fields("send", fields)
+    _print_fields("send", fields, SECRET_FIELDS | secret_names)
 
 
 def _print_reply(response: HTTPResponse) -> None:
@@ -308,6 +312,8 @@ def _print_reply(response: HTTPResponse) -> None:
     _print_fields("header", response.getheaders())
 
 
-def _print_fields(label: str, fields: list[tuple[str, str]]) -> None:
+def _print_fields(
+    label: str, fields: list[tuple[str, str]], secret: frozenset[str] = SECRET_FIELDS
+) -> None:
     for name, value in fields:
-        print(f"{label}: {name}: {masked(name, value)}")  # noqa: T201
+        print(f"{label}: {name}: {masked(name, value, secret)}")  # noqa: T201

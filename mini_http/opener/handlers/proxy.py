@@ -72,13 +72,13 @@ class ProxyHandler(BaseHandler):
             way.check_that_it_leads_on()
         authorization = None if req.has_header("Proxy-authorization") else way.authorization
         is_handed_on = type not in ("https", way.kind)
-        if hasattr(req, "choose_proxy") and not is_handed_on:
+        if hasattr(req, "choose_proxy"):
             req.choose_proxy(way.place, way.kind, authorization)
-            return None
-        if authorization is not None:
-            # Not add_header, as in urllib: a redirect may lead to another proxy, or to none.
-            req.add_unredirected_header("Proxy-Authorization", authorization)
-        req.set_proxy(way.place, way.kind)
+        else:
+            if authorization is not None:
+                # Not add_header, as in urllib: a redirect may lead to another proxy, or to none.
+                req.add_unredirected_header("Proxy-Authorization", authorization)
+            req.set_proxy(way.place, way.kind)
         return self.parent.open(req, timeout=req.timeout) if is_handed_on else None
 
     def _is_direct(self, host: str) -> bool:

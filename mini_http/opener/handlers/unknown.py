@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mini_http import base
+from mini_http.base.escapes import masked
 from mini_http.opener.handlers.base import BaseHandler
 
 TYPE_CHECKING = False
@@ -17,5 +18,5 @@ class UnknownHandler(BaseHandler):
         """Raises URLError, naming the scheme."""
         # localhost:8000/path is a URL of the scheme "localhost".
         is_place = request.full_url.partition(":")[2][:1].isdecimal()
-        advice = f"; for the web, write http://{request.full_url}" if is_place else ""
+        advice = f"; for the web, write {masked(f'http://{request.full_url}')}" if is_place else ""
         raise base.errors.URLError(f"unknown url type: {request.type}{advice}")

@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 from support.servers import ScriptedServer
 from support.steps import Drain, Expect, Pause, Send
+from support.waits import PATIENCE
 
 from mini_http import (
     BaseHandler,
@@ -308,4 +309,19 @@ def test_an_error_whose_page_does_not_come_is_raised_all_the_same(opener, monkey
             opener.open(server.url)
         pause.resume.set()
         assert caught.value.read() == b"late"
+        caught.value.close()
+
+
+@pytest.mark.parametrize("begun", [b"", b"5", b"5\r\nhel"])
+def test_an_error_whose_page_stops_in_a_chunk_is_raised_soon_and_can_be_read(
+    opener, monkeypatch, begun
+):
+    monkeypatch.setattr(response_module, "KEEP_SECONDS", 0.01)
+    head = b"HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n"
+    pause, rest = Pause(), b"5\r\nhello\r\n0\r\n\r\n".removeprefix(begun)
+    with ScriptedServer([[Expect(), Send(head + begun), pause, Send(rest)]]) as server:
+        with pytest.raises(HTTPError) as caught:
+            opener.open(server.url, timeout=PATIENCE)
+        pause.resume.set()
+        assert caught.value.read() == b"hello"
         caught.value.close()

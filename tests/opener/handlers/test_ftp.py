@@ -11,6 +11,7 @@ import urllib.request
 import pytest
 from support.descriptors import open_descriptors
 from support.ftp_server import FILES, HANG_UP, SILENCE, FTPServer
+from support.ipv6 import needs_ipv6
 from support.waits import PATIENCE, SOON
 
 from mini_http import Request, Timeout, TLSSettings
@@ -197,6 +198,7 @@ def test_a_url_needs_a_host(url):
     assert caught.value.filename is None
 
 
+@needs_ipv6
 def test_ipv6_works():
     with FTPServer(at="::1") as server, ftp_open(server) as reply:
         assert reply.read() == HELLO

@@ -670,9 +670,12 @@ def test_a_debuglevel_prints_heads_without_secrets(pool, capsys, monkeypatch, ho
     if how == "method":
         handler.set_http_debuglevel(1)
     with ScriptedServer([HELLO]) as server:
-        request = Request(f"{server.url}path", headers={"Authorization": "Basic c2VjcmV0"})
+        fields = {"Authorization": "Basic c2VjcmV0", "X-Api-Key": "c2VjcmV0"}
+        request = Request(f"{server.url}path", headers=fields)
+        request.mark_secret("X-API-Key")
         build_opener(handler).open(request).close()
     shown = capsys.readouterr().out
+    assert "c2VjcmV0" not in shown
     assert "send: GET /path HTTP/1.1\n" in shown
     assert "send: Authorization: ***\n" in shown
     assert "reply: 200 'Fine'\nheader: Content-Length: 5\n" in shown
@@ -706,3 +709,17 @@ def test_what_is_no_context_is_named():
 def test_what_is_no_value_of_a_field_is_named(opener, value):
     with ScriptedServer([[]]) as server, pytest.raises(errors.InvalidField, match="not a string"):
         opener.open(Request(server.url, headers={"X-Own": value}))
+
+
+def test_another_connection_sends_what_is_for_a_proxy_to_a_proxy_only(own_class):
+    seen = []
+    for proxied in (False, True):
+        with EchoServer() as server:
+            url = "http://origin.test/" if proxied else server.url
+            request = Request(url, headers={"Proxy-Authorization": "Basic eA=="})
+            if proxied:
+                request.set_proxy(f"127.0.0.1:{server.port}", "http")
+            seen.append(
+                "proxy-authorization" in account(opener_over(own_class).open(request))["headers"]
+            )
+    assert seen == [False, True]

@@ -50,3 +50,10 @@ def test_it_names_the_type_that_the_request_was_given():
 def test_a_host_and_a_port_are_taken_for_what_they_are_meant_for():
     with pytest.raises(URLError, match=r"for the web, write http://localhost:8000/x"):
         build_opener().open("localhost:8000/x")
+
+
+def test_a_password_stays_out_of_the_advice():
+    with pytest.raises(URLError) as caught:
+        build_opener().open("admin:12345@router/")
+    assert "12345" not in str(caught.value)
+    assert "http://admin:***@router/" in str(caught.value)
