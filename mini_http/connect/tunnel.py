@@ -66,8 +66,8 @@ class Proxy(Value):
         """The proxy that a variable or a setting names: "http://user:password@host:port".
 
         All but the host may be missing. User and password may be percent-encoded, and end at the
-        last "@"; a path is ignored. Raises InvalidRequest, or InvalidURL for a host that is none; neither
-        shows user or password.
+        last "@"; a path is ignored. Raises InvalidRequest, or InvalidURL for a host that is none;
+        neither shows user or password.
         """
         kind, slashes, rest = text.strip().partition("://")
         if not slashes:
