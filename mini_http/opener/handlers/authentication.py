@@ -89,9 +89,11 @@ def was_refused(handler: object, req: Any) -> bool:
     return bool(_answers_before(handler, req))
 
 
-def may_offer(handler: object, req: Any, credentials: object, again: bool = False) -> bool:
-    """Whether credentials may be sent, as what the next answer holds: at most MOST_ANSWERS times,
-    and none that were refused, unless it is `again` though they were right.
+def try_offer(handler: object, req: Any, credentials: object, again: bool = False) -> bool:
+    """Notes credentials as what the next answer holds; returns False where they may not be sent.
+
+    They may be at most MOST_ANSWERS times, and none that were refused, unless it is `again` though
+    they were right.
     """
     before = _answers_before(handler, req)
     if len(before) >= MOST_ANSWERS or (credentials in before and not again):

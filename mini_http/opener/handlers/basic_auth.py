@@ -12,10 +12,10 @@ from mini_http import base
 from mini_http.base.escapes import CONTROL
 from mini_http.opener.handlers.authentication import (
     answer,
-    may_offer,
     prepared,
     refuse_unsupported,
     send_again,
+    try_offer,
 )
 from mini_http.opener.handlers.base import BaseHandler
 from mini_http.opener.passwords import HTTPPasswordMgr
@@ -87,7 +87,7 @@ class AbstractBasicAuthHandler:
             return None
         value = basic_credentials(user, password)
         req = prepared(req)
-        if value == req.get_header(self.auth_header) or not may_offer(self, req, value):
+        if value == req.get_header(self.auth_header) or not try_offer(self, req, value):
             return None
         return send_again(self, req, value)
 

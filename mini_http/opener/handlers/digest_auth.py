@@ -14,10 +14,10 @@ from mini_http import base
 from mini_http.opener.handlers.authentication import (
     answer,
     is_answered_by_another,
-    may_offer,
     prepared,
     refuse_unsupported,
     send_again,
+    try_offer,
     was_refused,
 )
 from mini_http.opener.handlers.base import BaseHandler
@@ -142,7 +142,7 @@ class AbstractDigestAuthHandler:
         if not _offers_auth(qop):
             raise base.errors.URLError(f"qop {qop!r} is not supported")
         is_stale = chal.get("stale", "").lower() == "true"
-        if not may_offer(self, req, (realm, user, password), again=is_stale):
+        if not try_offer(self, req, (realm, user, password), again=is_stale):
             return None
         secret = hashed(f"{user}:{realm}:{password}")
         asked = hashed(f"{req.get_method()}:{req.selector}")

@@ -16,10 +16,10 @@ from mini_http.opener.handlers.authentication import (
     MOST_ANSWERS,
     answer,
     is_answered_by_another,
-    may_offer,
     prepared,
     refuse_unsupported,
     send_again,
+    try_offer,
     was_refused,
 )
 
@@ -46,7 +46,7 @@ class WordHandler(BaseHandler):
         if not self.words:
             return None
         word = self.words.pop(0)
-        may_offer(self, req, word)
+        try_offer(self, req, word)
         return send_again(self, req, f"Word {word}")
 
     def http_error_401(self, req, fp, code, msg, headers):
@@ -255,7 +255,7 @@ def test_credentials_are_offered_once_unless_they_are_right(pool):
     with ScriptedServer([[REFUSED, HELLO]]) as server:
         opener_with(pool, word).open(server.url).close()
         [request] = word.requests
-    assert may_offer(word, request, "a")
+    assert try_offer(word, request, "a")
     assert not was_refused(word, request)
 
 
@@ -280,14 +280,14 @@ def test_each_handler_counts_for_itself_what_it_tried():
     request.timeout = 5
     for number in range(MOST_ANSWERS):
         request = prepared(request)
-        assert may_offer(one, request, number)
+        assert try_offer(one, request, number)
         assert send_again(one, request, "Word") == 5
         request = opener.opened[-1]
-        assert not may_offer(one, request, number)
-        assert may_offer(one, request, number, again=True) is (number < MOST_ANSWERS - 1)
-    assert not may_offer(one, request, "new")
+        assert not try_offer(one, request, number)
+        assert try_offer(one, request, number, again=True) is (number < MOST_ANSWERS - 1)
+    assert not try_offer(one, request, "new")
     assert was_refused(one, request)
-    assert may_offer(other, request, 0)
+    assert try_offer(other, request, 0)
     assert not was_refused(other, request)
 
 
@@ -303,7 +303,7 @@ def test_a_request_is_prepared_once():
 def test_credentials_are_in_no_repr_and_a_request_can_be_copied_with_them():
     word = WordHandler()
     request = prepared(Request("http://a/"))
-    may_offer(word, request, "a secret")
+    try_offer(word, request, "a secret")
     assert "a secret" not in repr(request)
     assert "a secret" not in repr(request.refusal)
     assert deepcopy(request).refusal.offered == "a secret"
