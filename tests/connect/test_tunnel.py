@@ -87,6 +87,8 @@ REFUSED_NAMES = {
     "http://pro%2fxy": "host is no valid name",
     "http://[::g]": "no IPv6 address",
     "file:/proxy.example.com": "needs two slashes",
+    "http:/user:password@proxy": "needs two slashes",
+    "http://a%3Ab:password@proxy": "name of a proxy can't contain ':'",
     "socks5://proxy:1080": "proxies of type 'socks5' are not supported",
     "socks5h://proxy:1080": "proxies of type 'socks5h' are not supported",
     "http+unix://proxy": "proxies of type 'http\\+unix' are not supported",

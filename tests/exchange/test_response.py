@@ -835,3 +835,20 @@ def test_a_coded_body_is_kept_to_its_end_without_waiting_for_more():
     assert client.state is State.IDLE
     assert reply.trailers["A"] == "b", "its end was seen"
     assert reply.read() == BODY
+
+
+def test_an_interrupt_while_the_rest_is_kept_is_no_error_of_the_body():
+    class Interrupted(ScriptedStream):
+        def recv(self, size, /):
+            if self.sent and not self.interrupted:
+                self.interrupted = True
+                return b"HTTP/1.1 404 Gone\r\nContent-Length: 5\r\n\r\nhel"
+            raise KeyboardInterrupt
+
+        interrupted = False
+
+    client = HTTPClient.over(Interrupted([]))
+    reply = client.exchange("GET", "/", [("Host", "h")])
+    with pytest.raises(KeyboardInterrupt):
+        reply.keep_rest()
+    assert client.closed

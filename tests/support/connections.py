@@ -176,7 +176,8 @@ class Connection:
         """Ends a recv or send that another thread is in."""
         self._interrupted = True
         try:
-            self.sock.shutdown(socket.SHUT_RDWR)
+            # Not an SSLSocket's own: it takes TLS away from under the other thread.
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
         except OSError:
             pass
 
