@@ -13,7 +13,7 @@ from support.descriptors import open_descriptors
 from support.ftp_server import FILES, HANG_UP, SILENCE, FTPServer
 from support.ipv6 import needs_ipv6
 from support.servers import ScriptedServer
-from support.steps import Drain, ExpectUntil, Reset, Send
+from support.steps import Drain, ExpectUntil, Pause, Reset, Send
 from support.waits import PATIENCE, SOON
 
 from mini_http.base import errors
@@ -322,8 +322,10 @@ def test_an_answer_has_a_port_or_is_an_error(find, code, rest):
 
 
 def test_a_server_that_is_gone_has_no_port(connected):
-    with ScriptedServer([[Send(b"220 Hi\r\n"), Reset()]]) as server:
+    pause = Pause()
+    with ScriptedServer([[Send(b"220 Hi\r\n"), pause, Reset()]]) as server:
         client = connected(server)
+        pause.resume.set()
         client._control.wait_for_input(PATIENCE)
         with pytest.raises(errors.ConnectionBroken, match="the connection broke"):
             client.makepasv()
