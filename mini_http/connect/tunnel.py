@@ -124,20 +124,17 @@ class Proxy(Value):
 
 
 def _basic(userinfo: str) -> str:
-    """Basic credentials (RFC 7617) for "user:password", in UTF-8."""
-    from binascii import b2a_base64
+    """Basic credentials for "user:password", percent-encoded."""
+    from mini_http.codec.credentials import basic_credentials
 
     user, _, password = userinfo.partition(":")
     try:
-        name = decoded(user, "user")
-        credentials = f"{name}:{decoded(password, 'password')}"
+        user, password = decoded(user, "user"), decoded(password, "password")
     except base.errors.InvalidURL:  # it may show them
         raise base.errors.InvalidURL(
             "user and password of a proxy must be UTF-8 without control characters"
         ) from None
-    if ":" in name:
-        raise base.errors.InvalidURL("the user's name of a proxy can't contain ':'")
-    return f"Basic {b2a_base64(credentials.encode(), newline=False).decode()}"
+    return basic_credentials(user, password)
 
 
 # --- by CONNECT

@@ -88,7 +88,7 @@ REFUSED_NAMES = {
     "http://[::g]": "no IPv6 address",
     "file:/proxy.example.com": "needs two slashes",
     "http:/user:password@proxy": "needs two slashes",
-    "http://a%3Ab:password@proxy": "name of a proxy can't contain ':'",
+    "http://a%3Ab:password@proxy": "name can't contain ':'",
     "socks5://proxy:1080": "proxies of type 'socks5' are not supported",
     "socks5h://proxy:1080": "proxies of type 'socks5h' are not supported",
     "http+unix://proxy": "proxies of type 'http\\+unix' are not supported",

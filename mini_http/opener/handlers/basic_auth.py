@@ -6,10 +6,7 @@ when a server asks, or before that where an HTTPPasswordMgrWithPriorAuth says so
 
 from __future__ import annotations
 
-import re
-
-from mini_http import base
-from mini_http.base.escapes import CONTROL
+from mini_http.codec.credentials import basic_credentials
 from mini_http.opener.handlers.authentication import (
     answer,
     prepared,
@@ -25,20 +22,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mini_http.opener.director import OpenerDirector
-
-
-def basic_credentials(user: str, password: str) -> str:
-    """The value of Authorization for a user (RFC 7617 section 2).
-
-    Raises InvalidRequest for a colon in the user's name, and for control characters.
-    """
-    if ":" in user:
-        raise base.errors.InvalidRequest("a user's name can't contain ':' in Basic authentication")
-    if re.search(CONTROL, user + password):
-        raise base.errors.InvalidRequest("user and password can't contain control characters")
-    from base64 import b64encode
-
-    return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 class AbstractBasicAuthHandler:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import urllib.error
 import urllib.request
 import warnings
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.nginx import Nginx, find_nginx
 from support.servers import ScriptedServer
 
 from mini_http import BaseHandler, HTTPError, HTTPHandler, Request, build_opener
-from mini_http.base import errors
 from mini_http.opener.handlers.authentication import MOST_ANSWERS
 from mini_http.opener.handlers.basic_auth import (
     AbstractBasicAuthHandler,
     HTTPBasicAuthHandler,
     ProxyBasicAuthHandler,
-    basic_credentials,
 )
 from mini_http.opener.handlers.digest_auth import HTTPDigestAuthHandler
 from mini_http.opener.passwords import (
@@ -61,41 +56,6 @@ def authorizations(server, name="authorization"):
         fields = {line.partition(":")[0].lower(): line.partition(": ")[2] for line in lines}
         found.append(fields.get(name))
     return found
-
-
-# --- credentials
-
-
-@pytest.mark.parametrize(
-    ("user", "password", "value"),
-    [
-        ("Aladdin", "open sesame", ALADDIN),
-        ("test", "123£", "Basic dGVzdDoxMjPCow=="),  # RFC 7617 section 2.1
-        ("user", "a:b", "Basic dXNlcjphOmI="),
-        ("", "", "Basic Og=="),
-    ],
-)
-def test_credentials_are_user_and_password_as_utf8_in_base64(user, password, value):
-    assert basic_credentials(user, password) == value
-
-
-@given(
-    user=st.text(st.characters(exclude_characters=":", exclude_categories=["Cc", "Cs"])),
-    password=st.text(st.characters(exclude_categories=["Cc", "Cs"])),
-)
-def test_what_was_coded_can_be_decoded(user, password):
-    scheme, _, coded = basic_credentials(user, password).partition(" ")
-    assert scheme == "Basic"
-    assert base64.b64decode(coded, validate=True).decode() == f"{user}:{password}"
-
-
-@pytest.mark.parametrize(
-    ("user", "password"), [("a:b", "secret"), ("a\n", "secret"), ("a", "secret\n"), ("a", "\x7f")]
-)
-def test_what_basic_authentication_cannot_express_is_refused_without_saying_it(user, password):
-    with pytest.raises(errors.InvalidRequest, match="can't contain") as caught:
-        basic_credentials(user, password)
-    assert "secret" not in str(caught.value)
 
 
 def test_a_user_that_cannot_be_sent_is_an_error_of_opening(pool):
