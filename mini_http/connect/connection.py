@@ -51,7 +51,7 @@ class Connection:
 
     def _forget_stream(self) -> None:
         self._stream: Stream | None = None
-        self._buffer = b""
+        self._input = b""
         self._start = 0  # where in the buffer the unread bytes begin
         self._armed: float | None = NOT_ARMED
 
@@ -78,18 +78,18 @@ class Connection:
     def read_some(self, limit: int = RECEIVE_BYTES) -> bytes:
         """What has come, after at most one wait: 1 to `limit` bytes, none only at the end."""
         start = self._start
-        if start == len(self._buffer):
+        if start == len(self._input):
             return self._receive(limit)
-        data = self._buffer[start : start + limit]
+        data = self._input[start : start + limit]
         self._start = start + len(data)
-        if self._start == len(self._buffer):
-            self._buffer, self._start = b"", 0
+        if self._start == len(self._input):
+            self._input, self._start = b"", 0
         return data
 
     def readinto(self, target: WriteableBuffer) -> int:
         """As `read_some`, into a writable buffer; returns the number of bytes, 0 at the end."""
         view = memoryview(target).cast("B")
-        if self._start < len(self._buffer):
+        if self._start < len(self._input):
             data = self.read_some(view.nbytes)
             view[: len(data)] = data
             return len(data)
@@ -117,18 +117,18 @@ class Connection:
     def unread(self, data: bytes) -> None:
         """Puts bytes back, to be read next."""
         if data:
-            self._buffer, self._start = data + self._buffer[self._start :], 0
+            self._input, self._start = data + self._input[self._start :], 0
 
     def buffered(self) -> int:
         """How many bytes have come and are unread. More may wait in the kernel."""
-        return len(self._buffer) - self._start
+        return len(self._input) - self._start
 
     def has_input(self) -> bool:
         """Whether reading would not wait: bytes are there, or the end, or an error. Never waits.
 
         Under TLS, records that carry no bytes of the caller's (session tickets) are taken in.
         """
-        if self._start < len(self._buffer):
+        if self._start < len(self._input):
             return True
         stream = self._stream
         if stream is None:
@@ -145,7 +145,7 @@ class Connection:
         self._armed = NOT_ARMED
         try:
             stream.settimeout(0)
-            self._buffer, self._start = stream.recv(RECEIVE_BYTES), 0
+            self._input, self._start = stream.recv(RECEIVE_BYTES), 0
         except OSError as error:
             return not is_tls_waiting(error)
         return True
@@ -217,7 +217,7 @@ class Connection:
         from mini_http.connect.tls import DEFAULT_SETTINGS, start_tls
 
         stream = self._ready()
-        if self._start < len(self._buffer):
+        if self._start < len(self._input):
             count = self.buffered()
             self.close()
             raise base.errors.TLSFailed(f"{count} bytes came in the clear before TLS began")

@@ -99,7 +99,7 @@ class SimpleClient(Connection):
         until = expires
         if until is None and self.timeout is not None:
             until = monotonic() + self.timeout
-        start, data = self._start, self._buffer
+        start, data = self._start, self._input
         if start == len(data):
             start, data = 0, self._receive(RECEIVE_BYTES, expires)
         match = pattern.search(data, start)
@@ -112,9 +112,9 @@ class SimpleClient(Connection):
             self.close()
             raise base.errors.LimitExceeded(what, limit, end - start)
         if end == len(data):
-            self._buffer, self._start = b"", 0
+            self._input, self._start = b"", 0
         else:
-            self._buffer, self._start = data, end
+            self._input, self._start = data, end
         return data[start:end]
 
     def _gather_until(
@@ -137,7 +137,7 @@ class SimpleClient(Connection):
             try:
                 piece = self._ready(expires).recv(RECEIVE_BYTES)
             except OSError as error:
-                self._buffer, self._start = bytes(gathered), 0  # a timeout loses nothing
+                self._input, self._start = bytes(gathered), 0  # a timeout loses nothing
                 try:
                     self._failed(error, "read")
                 except base.errors.ConnectionBroken as broken:
@@ -187,9 +187,9 @@ class SimpleClient(Connection):
 
     def at_end(self) -> bool:
         """Whether no more bytes will come; waits for the next byte or the end to know."""
-        if self._start == len(self._buffer) and not self.closed:
-            self._buffer, self._start = self._receive(RECEIVE_BYTES), 0
-        return self._start == len(self._buffer)
+        if self._start == len(self._input) and not self.closed:
+            self._input, self._start = self._receive(RECEIVE_BYTES), 0
+        return self._start == len(self._input)
 
     # --- writing
 

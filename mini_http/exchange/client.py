@@ -294,7 +294,7 @@ class HTTPClient(SimpleClient):
                     HEAD_END, limits.head_bytes, "bytes in the reply head", expires
                 )
             except (base.errors.IncompleteRead, base.errors.ReadTimedOut) as error:
-                _check_is_http(getattr(error, "partial", self._buffer[self._start :]))
+                _check_is_http(getattr(error, "partial", self._input[self._start :]))
                 raise
             self.reply_begun = True
             head = read_response_head(block, limits)
@@ -329,7 +329,7 @@ class HTTPClient(SimpleClient):
             reason = self.close_reason = close_reason(head, framing)
         if framing is NO_BODY:
             reader = BodyReader()
-        elif type(framing) is Length and framing.count == len(self._buffer) - self._start:
+        elif type(framing) is Length and framing.count == len(self._input) - self._start:
             # The usual small reply came whole with its head: the connection is free at once.
             reader = BytesReader(self.read_some(framing.count)) if framing.count else BodyReader()
         else:
@@ -344,7 +344,7 @@ class HTTPClient(SimpleClient):
 
     def end_reply(self) -> None:
         """The body has been read to its end: the connection is idle again, or closes."""
-        if self.close_reason is None and self._start == len(self._buffer):
+        if self.close_reason is None and self._start == len(self._input):
             self._state = after(self._state, Move.END_REPLY)
             self.deadline = None  # it was for this exchange
             if self.on_free is not None:
