@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mini_http.base.errors import (
         BodyNotReplayable as BodyNotReplayable,
     )
+    from mini_http.base.errors import CannotSendHeader as CannotSendHeader
+    from mini_http.base.errors import CannotSendRequest as CannotSendRequest
     from mini_http.base.errors import (
         ConnectFailed as ConnectFailed,
     )
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from mini_http.base.errors import (
         ConnectionFailed as ConnectionFailed,
     )
+    from mini_http.base.errors import ConnectRefused as ConnectRefused
     from mini_http.base.errors import (
         ConnectTimedOut as ConnectTimedOut,
     )
@@ -75,6 +78,7 @@ if TYPE_CHECKING:
     from mini_http.base.errors import (
         NameNotResolved as NameNotResolved,
     )
+    from mini_http.base.errors import NotConnected as NotConnected
     from mini_http.base.errors import (
         ProtocolError as ProtocolError,
     )
@@ -87,6 +91,8 @@ if TYPE_CHECKING:
     from mini_http.base.errors import (
         RemoteDisconnected as RemoteDisconnected,
     )
+    from mini_http.base.errors import ResponseNotReady as ResponseNotReady
+    from mini_http.base.errors import SendBroken as SendBroken
     from mini_http.base.errors import (
         StateError as StateError,
     )
@@ -100,9 +106,12 @@ if TYPE_CHECKING:
         TotalTimedOut as TotalTimedOut,
     )
     from mini_http.base.errors import TunnelRefused as TunnelRefused
+    from mini_http.base.errors import UnaskedReply as UnaskedReply
     from mini_http.base.errors import (
         UnaskedUpgrade as UnaskedUpgrade,
     )
+    from mini_http.base.errors import UnknownProtocol as UnknownProtocol
+    from mini_http.base.errors import UpgradeRefused as UpgradeRefused
     from mini_http.base.errors import (
         URLError as URLError,
     )
@@ -120,6 +129,7 @@ if TYPE_CHECKING:
     from mini_http.base.url import URL as URL
     from mini_http.codec.challenges import parse_http_list as parse_http_list
     from mini_http.codec.challenges import parse_keqv_list as parse_keqv_list
+    from mini_http.codec.event_stream import Event as Event
     from mini_http.codec.framing import CloseReason as CloseReason
     from mini_http.codec.gopher_menu import GopherItem as GopherItem
     from mini_http.codec.gopher_menu import gopher_menu as gopher_menu
@@ -135,6 +145,30 @@ if TYPE_CHECKING:
     from mini_http.exchange.client import (
         HTTPSClient as HTTPSClient,
     )
+    from mini_http.exchange.event_stream import EventStream as EventStream
+    from mini_http.exchange.form_body import form_body as form_body
+    from mini_http.exchange.form_body import json_body as json_body
+    from mini_http.exchange.form_body import multipart_body as multipart_body
+    from mini_http.exchange.http_client_names import HTTP_PORT as HTTP_PORT
+    from mini_http.exchange.http_client_names import HTTPS_PORT as HTTPS_PORT
+    from mini_http.exchange.http_client_names import HTTPException as HTTPException
+    from mini_http.exchange.http_client_names import HTTPMessage as HTTPMessage
+    from mini_http.exchange.http_client_names import (
+        ImproperConnectionState as ImproperConnectionState,
+    )
+    from mini_http.exchange.http_client_names import LineTooLong as LineTooLong
+    from mini_http.exchange.http_client_names import UnimplementedFileMode as UnimplementedFileMode
+    from mini_http.exchange.http_client_names import (
+        UnknownTransferEncoding as UnknownTransferEncoding,
+    )
+    from mini_http.exchange.http_client_names import error as error
+    from mini_http.exchange.http_client_names import parse_headers as parse_headers
+    from mini_http.exchange.http_client_names import responses as responses
+    from mini_http.exchange.http_connection import HTTPConnection as HTTPConnection
+    from mini_http.exchange.https_connection import HTTPSConnection as HTTPSConnection
+    from mini_http.exchange.request_body import RequestBody as RequestBody
+    from mini_http.exchange.request_body import watched as watched
+    from mini_http.exchange.request_body import with_trailers as with_trailers
     from mini_http.exchange.response import HTTPResponse as HTTPResponse
     from mini_http.keepalive.policy import PoolPolicy as PoolPolicy
     from mini_http.keepalive.pool import Pool as Pool
@@ -226,17 +260,20 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "base.errors": """
-        BadChunk BadCoding BadField BadFraming BadStatusLine BodyNotReplayable ConnectFailed
-        ConnectTimedOut ConnectionBroken ConnectionFailed ContentTooShortError FTPRefused HTTPError
-        IncompleteRead InvalidField InvalidRequest InvalidURL LimitExceeded MiniHTTPError
-        NameNotResolved ProtocolError ReadTimedOut RedirectRefused RemoteDisconnected StateError
-        TLSFailed TimedOut TotalTimedOut TunnelRefused URLError UnaskedUpgrade WriteTimedOut
+        BadChunk BadCoding BadField BadFraming BadStatusLine BodyNotReplayable CannotSendHeader
+        CannotSendRequest ConnectFailed ConnectRefused ConnectTimedOut ConnectionBroken
+        ConnectionFailed ContentTooShortError FTPRefused HTTPError IncompleteRead InvalidField
+        InvalidRequest InvalidURL LimitExceeded MiniHTTPError NameNotResolved NotConnected
+        ProtocolError ReadTimedOut RedirectRefused RemoteDisconnected ResponseNotReady SendBroken
+        StateError TLSFailed TimedOut TotalTimedOut TunnelRefused URLError UnaskedReply
+        UnaskedUpgrade UnknownProtocol UpgradeRefused WriteTimedOut
     """,
     "base.headers": "Headers",
     "base.limits": "Limits",
     "base.timeouts": "Deadline Timeout",
     "base.url": "URL",
     "codec.challenges": "parse_http_list parse_keqv_list",
+    "codec.event_stream": "Event",
     "codec.framing": "CloseReason",
     "codec.gopher_menu": "GopherItem gopher_menu",
     "connect.datagram": "DatagramClient",
@@ -245,6 +282,15 @@ _HOMES = {
     "connect.tls": "TLSSettings",
     "connect.tunnel": "Proxy open_tunnel",
     "exchange.client": "HTTPClient HTTPSClient",
+    "exchange.event_stream": "EventStream",
+    "exchange.form_body": "form_body json_body multipart_body",
+    "exchange.http_client_names": """
+        HTTPException HTTPMessage HTTPS_PORT HTTP_PORT ImproperConnectionState LineTooLong
+        UnimplementedFileMode UnknownTransferEncoding error parse_headers responses
+    """,
+    "exchange.http_connection": "HTTPConnection",
+    "exchange.https_connection": "HTTPSConnection",
+    "exchange.request_body": "RequestBody watched with_trailers",
     "exchange.response": "HTTPResponse",
     "keepalive.policy": "PoolPolicy",
     "keepalive.pool": "Pool",

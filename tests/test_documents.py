@@ -1,10 +1,14 @@
-"""README.md and docs/tour.md: every example runs, and what they say of the project is so."""
+"""README.md, docs/tour.md and docs/http-client.md: every example runs, and what they say of the
+project is so."""
 
 import contextlib
 import functools
+import hashlib
 import http.server
+import logging
 import re
 import socket
+import ssl
 import threading
 import urllib.request
 from pathlib import Path
@@ -12,6 +16,7 @@ from pathlib import Path
 import pytest
 from support.documents import example_under, examples
 from support.line_servers import daytime_server
+from support.python_server import EchoServer
 from support.servers import ScriptedServer
 
 import mini_http
@@ -19,6 +24,9 @@ from mini_http.keepalive.pool import shared_pool
 from mini_http.opener.api import DEFAULT_HANDLERS
 
 ROOT = Path(__file__).parent.parent
+
+
+HELLO = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -100,6 +108,85 @@ def test_the_page_about_urllib_asks_a_service_at_a_unix_socket(tmp_path):
     with ScriptedServer([b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbusy"], at=path):
         assert ran["status"](path) == "busy"
         shared_pool().close()
+
+
+def test_the_page_about_http_client_imports_names_that_are_there():
+    ran = example_under("docs/http-client.md", "Instead of http.client").run()
+    assert ran["HTTPConnection"] is mini_http.HTTPConnection
+
+
+def test_the_page_about_http_client_goes_step_by_step(page_server):
+    example = example_under("docs/http-client.md", "Step by step")
+    ran = example.run({"8000": str(page_server.server_port)})
+    assert ran["page"] == b"<p>Hello</p>\n" * 3
+    assert ran["connection"].exchanges == 2
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="this system has no unix sockets")
+def test_the_page_about_http_client_goes_over_a_unix_socket(tmp_path):
+    path = str(tmp_path / "app.sock")
+    connection = example_under("docs/http-client.md", "A unix socket").run()["UnixConnection"](path)
+    with pytest.raises(FileNotFoundError):
+        connection.request("GET", "/")
+    with ScriptedServer([[HELLO, HELLO]], at=path) as server:
+        for _ in range(2):
+            connection.request("GET", "/")
+            assert connection.getresponse().read() == b"hello"
+        connection.close()
+    assert b"\r\nHost: localhost\r\n" in server.requests[0]
+
+
+def test_the_page_about_http_client_trusts_one_certificate(certificates):
+    pinned = example_under("docs/http-client.md", "TLS of your own").run()["PinnedConnection"]
+    pem = certificates.self_signed.chain.read_text()
+    fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+    with EchoServer(tls=certificates.self_signed.server_context()) as server:
+        connection = pinned("localhost", server.port, fingerprint=fingerprint)
+        for _ in range(2):
+            connection.request("GET", "/")
+            assert connection.getresponse().json()["connection"] == 0
+        connection.close()
+        connection = pinned("localhost", server.port, fingerprint="00" * 32)
+        with pytest.raises(ssl.SSLCertVerificationError, match="localhost has another certificate"):
+            connection.request("GET", "/")
+        assert connection.sock is None
+
+
+def test_the_page_about_http_client_makes_replies_of_its_own():
+    ran = example_under("docs/http-client.md", "Replies of your own").run()
+    gone = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
+    with ScriptedServer([[HELLO], [gone]]) as server:
+        connection = ran["CheckedConnection"](*server.address)
+        connection.request("GET", "/")
+        reply = connection.getresponse()
+        assert type(reply) is ran["CheckedResponse"]
+        assert reply.read() == b"hello"
+        connection.close()
+        connection.request("GET", "/")
+        with pytest.raises(OSError, match="410 Gone"):
+            connection.getresponse()
+        connection.close()
+
+
+def test_the_page_about_http_client_logs_what_is_sent(caplog):
+    caplog.set_level(logging.INFO)
+    ran = example_under("docs/http-client.md", "A log of what is sent").run()
+    with ScriptedServer([[HELLO]]) as server:
+        connection = ran["LoggedConnection"](*server.address)
+        connection.request("PUT", "/", b"x" * 100_000)
+        assert connection.getresponse().read() == b"hello"
+        connection.close()
+    head, body = (record.getMessage() for record in caplog.records)
+    assert head.startswith(f"127.0.0.1:{connection.port} gets ")
+    assert body.endswith(" 100000 bytes")
+
+
+def test_every_example_of_the_page_about_http_client_is_run_above():
+    headings = {example.heading for example in examples("docs/http-client.md")}
+    assert headings == {
+        *("Instead of http.client", "Step by step", "A unix socket", "TLS of your own"),
+        *("Replies of your own", "A log of what is sent"),
+    }
 
 
 def test_the_readme_has_both_commands_on_its_first_screen():

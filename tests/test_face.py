@@ -1,8 +1,10 @@
 """The package's face: every name, where it comes from, and what importing costs."""
 
 import ast
+import http.client
 import subprocess
 import sys
+import urllib.error
 from importlib import import_module
 from pathlib import Path
 
@@ -38,9 +40,12 @@ def test_a_name_is_what_its_home_has(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_stands_where_it_is_made(name):
     value = getattr(mini_http, name)
-    made_in = value.__module__
-    is_urllibs = name in ("ContentTooShortError", "HTTPError", "URLError")
-    assert made_in == ("urllib.error" if is_urllibs else f"mini_http.{_HOME_OF[name]}")
+    if name in ("ContentTooShortError", "HTTPError", "URLError"):
+        assert value is getattr(urllib.error, name)
+    elif _HOME_OF[name] == "exchange.http_client_names" and name != "parse_headers":
+        assert value is getattr(http.client, name)
+    else:
+        assert value.__module__ == f"mini_http.{_HOME_OF[name]}"
 
 
 def test_type_checkers_see_every_name_in_its_home():

@@ -12,6 +12,7 @@
         ├── ConnectionFailed
         │   ├── NameNotResolved      also socket.gaierror
         │   ├── ConnectFailed        also ConnectionError
+        │   │   └── ConnectRefused   also ConnectionRefusedError
         │   ├── TunnelRefused        .status, .headers and .body are the proxy's
         │   └── TLSFailed            .reason is the ssl.SSLError
         ├── TimedOut                 also TimeoutError; says "timed out"
@@ -20,18 +21,26 @@
         │   ├── WriteTimedOut
         │   └── TotalTimedOut
         ├── ConnectionBroken         also ConnectionResetError
+        │   └── SendBroken           also BrokenPipeError
         ├── FTPRefused               .reason is the ftplib.Error
+        ├── UpgradeRefused           .response is the reply
         ├── ProtocolError            also http.client.HTTPException
         │   ├── BadStatusLine        also http.client.BadStatusLine
+        │   │   ├── RemoteDisconnected   also http.client.RemoteDisconnected
+        │   │   └── UnknownProtocol  also http.client.UnknownProtocol
         │   ├── BadField
         │   ├── BadFraming
         │   ├── BadChunk             also BadFraming
         │   ├── BadCoding
         │   ├── LimitExceeded        also http.client.LineTooLong
+        │   ├── UnaskedReply
         │   ├── UnaskedUpgrade
-        │   ├── IncompleteRead       also http.client.IncompleteRead, also ContentTooShortError
-        │   └── RemoteDisconnected   also http.client.RemoteDisconnected
+        │   └── IncompleteRead       also http.client.IncompleteRead, also ContentTooShortError
         └── StateError               also http.client.ImproperConnectionState
+            ├── CannotSendRequest    also http.client.CannotSendRequest
+            ├── CannotSendHeader     also http.client.CannotSendHeader
+            ├── NotConnected         also http.client.NotConnected
+            └── ResponseNotReady     also http.client.ResponseNotReady
 
 Nothing else escapes from bytes that a server sent: no bare ValueError, struct.error, zlib.error or
 UnicodeError.
@@ -57,7 +66,10 @@ __all__ = [
     "BadFraming",
     "BadStatusLine",
     "BodyNotReplayable",
+    "CannotSendHeader",
+    "CannotSendRequest",
     "ConnectFailed",
+    "ConnectRefused",
     "ConnectTimedOut",
     "ConnectionBroken",
     "ConnectionFailed",
@@ -71,17 +83,23 @@ __all__ = [
     "LimitExceeded",
     "MiniHTTPError",
     "NameNotResolved",
+    "NotConnected",
     "ProtocolError",
     "ReadTimedOut",
     "RedirectRefused",
     "RemoteDisconnected",
+    "ResponseNotReady",
+    "SendBroken",
     "StateError",
     "TLSFailed",
     "TimedOut",
     "TotalTimedOut",
     "TunnelRefused",
     "URLError",
+    "UnaskedReply",
     "UnaskedUpgrade",
+    "UnknownProtocol",
+    "UpgradeRefused",
     "WriteTimedOut",
 ]
 
@@ -94,14 +112,19 @@ class MiniHTTPError(URLError):
     """Raised, as one of its subclasses, when there is no whole reply to give.
 
     `str()` is the message. `reason` is the underlying OSError where there is one (as in urllib),
-    else the message.
+    else the message; `errno` and `strerror` are that error's.
     """
+
+    state: str | None = None
+    """What the connection was doing when it broke off; None for what no exchange met."""
 
     def __init__(self, message: str, *, reason: BaseException | None = None) -> None:
         URLError.__init__(self, message)  # super() may be a class of http.client
         self.message = message
         if reason is not None:
             self.reason = reason
+            if isinstance(reason, OSError):
+                self.errno, self.strerror = reason.errno, reason.strerror
 
     def __str__(self) -> str:
         return self.message
@@ -152,6 +175,10 @@ class NameNotResolved(ConnectionFailed, socket.gaierror):
 
 class ConnectFailed(ConnectionFailed, ConnectionError):
     """Raised when no address of a host could be connected to; `reason` is the last OSError."""
+
+
+class ConnectRefused(ConnectFailed, ConnectionRefusedError):
+    """Raised when the last address of a host refused: nobody listens there."""
 
 
 class TunnelRefused(ConnectionFailed):
@@ -208,6 +235,10 @@ class ConnectionBroken(MiniHTTPError, ConnectionResetError):
     """Raised when the connection breaks while it is in use; `reason` is the OSError."""
 
 
+class SendBroken(ConnectionBroken, BrokenPipeError):
+    """Raised when the connection breaks while a request is sent. A reply may have come before."""
+
+
 # --- what the server sent
 
 
@@ -218,6 +249,14 @@ class FTPRefused(MiniHTTPError):
     """
 
 
+class UpgradeRefused(MiniHTTPError):
+    """Raised when a server answers an upgrade without switching; `response` is its reply."""
+
+    def __init__(self, message: str, response: Any = None) -> None:
+        super().__init__(message)
+        self.response = response
+
+
 class ProtocolError(MiniHTTPError, http.client.HTTPException):
     """Raised, as one of its subclasses, when a reply breaks the rules of RFC 9110 or RFC 9112."""
 
@@ -225,9 +264,30 @@ class ProtocolError(MiniHTTPError, http.client.HTTPException):
 class BadStatusLine(ProtocolError, http.client.BadStatusLine):
     """Raised when a reply does not begin with a status line (RFC 9112 section 4)."""
 
-    def __init__(self, message: str, line: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, line: str, message: str | None = None) -> None:
+        line = line or repr(line)
+        super().__init__(message or f"no HTTP/1 status line: {line!r}")
+        self.args = (line,)  # as in http.client
         self.line = line
+
+
+class RemoteDisconnected(BadStatusLine, http.client.RemoteDisconnected):
+    """Raised when the server closes the connection without a byte of a reply."""
+
+    def __init__(
+        self, message: str = "Remote end closed connection without response", line: str = ""
+    ) -> None:
+        ProtocolError.__init__(self, message)
+        self.line = line
+
+
+class UnknownProtocol(BadStatusLine, http.client.UnknownProtocol):
+    """Raised when a reply is of another version than HTTP/1, which `version` tells."""
+
+    def __init__(self, version: str, line: str = "", message: str | None = None) -> None:
+        super().__init__(line or version, message)
+        self.args = (version,)
+        self.version = version
 
 
 class BadField(ProtocolError):
@@ -256,6 +316,10 @@ class LimitExceeded(ProtocolError, http.client.LineTooLong):
         self.found = found
 
 
+class UnaskedReply(ProtocolError):
+    """Raised when bytes came before the request was sent: they can be no reply to it."""
+
+
 class UnaskedUpgrade(ProtocolError):
     """Raised when a server switches protocols (101) though nobody asked it to."""
 
@@ -277,21 +341,27 @@ class IncompleteRead(ProtocolError, http.client.IncompleteRead, ContentTooShortE
     __str__ = MiniHTTPError.__str__
 
 
-class RemoteDisconnected(ProtocolError, http.client.RemoteDisconnected):
-    """Raised when the server closes the connection without a byte of a reply."""
-
-    def __init__(
-        self, message: str = "Remote end closed connection without response", line: str = ""
-    ) -> None:
-        super().__init__(message)
-        self.line = line
-
-
 # --- what the caller did
 
 
 class StateError(MiniHTTPError, http.client.ImproperConnectionState):
     """Raised when a command is given that the connection's state does not allow."""
+
+
+class CannotSendRequest(StateError, http.client.CannotSendRequest):
+    """Raised when a request is begun while another one is under way."""
+
+
+class CannotSendHeader(StateError, http.client.CannotSendHeader):
+    """Raised when a field is put where no request was begun, or its head was sent already."""
+
+
+class NotConnected(StateError, http.client.NotConnected):
+    """Raised when something is to be sent, the connection is closed and must not be opened."""
+
+
+class ResponseNotReady(StateError, http.client.ResponseNotReady):
+    """Raised when a reply is asked for where no request was sent, or one is still to be read."""
 
 
 def connect_failed(target: str, failures: Sequence[OSError]) -> ConnectFailed:
@@ -309,6 +379,5 @@ def connect_failed(target: str, failures: Sequence[OSError]) -> ConnectFailed:
     text = "; ".join(
         f"{reason} ({', '.join(seen)})" if seen else reason for reason, seen in addresses.items()
     )
-    error = ConnectFailed(f"{target}: {text}", reason=failures[-1])
-    error.errno, error.strerror = failures[-1].errno, failures[-1].strerror
-    return error
+    kind = ConnectRefused if isinstance(failures[-1], ConnectionRefusedError) else ConnectFailed
+    return kind(f"{target}: {text}", reason=failures[-1])

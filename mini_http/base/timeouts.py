@@ -5,6 +5,7 @@ Times are seconds as floats, on the monotonic clock. None means: no limit.
 
 from __future__ import annotations
 
+import sys
 from time import monotonic
 
 from mini_http import base
@@ -13,6 +14,7 @@ from mini_http.base.value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 DEFAULT_SECONDS = 60.0
 """How long one wait may take when the caller says nothing. urllib would wait for ever."""
@@ -62,6 +64,25 @@ def _check_seconds(value: object, name: str) -> None:
 
 NO_TIMEOUT = Timeout(None, None, None)
 DEFAULT_TIMEOUT = Timeout()
+
+NOT_GIVEN: Any = object()
+"""Stands for a timeout that nobody gave."""
+
+
+def timeout_given(value: Any) -> Timeout:
+    """The Timeout that callers of urllib and http.client mean by what they pass.
+
+    Where nothing was given it is what `socket.setdefaulttimeout` was given, else 60 s a wait.
+    `socket` is not imported for that: who has set anything there has done so. Raises what
+    `Timeout.of` raises.
+    """
+    socket = sys.modules.get("socket")
+    if socket is None:
+        return DEFAULT_TIMEOUT if value is NOT_GIVEN else Timeout.of(value)
+    if value is not NOT_GIVEN and value is not socket._GLOBAL_DEFAULT_TIMEOUT:
+        return Timeout.of(value)
+    seconds = socket.getdefaulttimeout()
+    return DEFAULT_TIMEOUT if seconds is None else Timeout.of(seconds)
 
 
 class Deadline:

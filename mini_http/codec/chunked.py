@@ -79,9 +79,10 @@ class ChunkDecoder:
             if line is None:
                 self._begun = self._chunk_head_begun(data[position:])
                 break
-            if line.end() - position > self._limits.chunk_line_bytes:
-                raise self._line_too_long()
-            position = line.end()
+            length = line.end() - position
+            if length > self._limits.chunk_line_bytes:
+                raise self._line_too_long(length)
+            position += length
             self._left = int(line[1], 16)
             if self._left == 0:
                 self._in_trailer = True
@@ -100,17 +101,21 @@ class ChunkDecoder:
         return self.ended
 
     def _chunk_head_begun(self, line: bytes) -> bytes:
-        """`line`, if it can be the beginning of a chunk's first line."""
+        """`line`, if it can be the beginning of a chunk's first line.
+
+        Its length is looked at before its bytes: a size of 65,536 zeros is too long, whatever else.
+        """
+        length = line.find(b"\n") + 1 or len(line)
+        if length > self._limits.chunk_line_bytes:
+            raise self._line_too_long(length)
         if line and CHUNK_HEAD_BEGUN.fullmatch(line) is None:
             shown = line[:40].partition(CRLF)[0]
             raise base.errors.BadChunk(f"no chunk size of 1 to 16 hexadecimal digits: {shown!r}")
-        if len(line) > self._limits.chunk_line_bytes:
-            raise self._line_too_long()
         return line
 
-    def _line_too_long(self) -> Exception:
+    def _line_too_long(self, length: int) -> Exception:
         return base.errors.LimitExceeded(
-            "bytes in the line of a chunk's size", self._limits.chunk_line_bytes
+            "bytes in the line of a chunk's size", self._limits.chunk_line_bytes, length
         )
 
     def _take_trailer(self, data: bytes) -> None:

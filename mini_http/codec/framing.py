@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import Enum
 
 from mini_http import base
+from mini_http.base.commands import command
 from mini_http.base.value import Value
 from mini_http.codec.grammar import CONTENT_LENGTH
 
@@ -73,11 +74,12 @@ class CloseReason(Enum):
 def response_framing(method: str, head: ResponseHead) -> Framing:
     """How the body of a reply to `method` is delimited. Raises BadFraming if that can't be told."""
     status = head.status
+    row = command(method)
     # 1. Replies to HEAD, and 1xx, 204 and 304, end with the head.
-    if method == "HEAD" or status < 200 or status in (204, 304):
+    if not row.reply_has_body or status < 200 or status in (204, 304):
         return NO_BODY
     # 2. After a 2xx to CONNECT the connection is a tunnel.
-    if method == "CONNECT" and status < 300:
+    if row.opens_tunnel and status < 300:
         return NO_BODY
     # 3., 4. Transfer-Encoding overrides Content-Length; only "chunked", alone, can be undone.
     coding = head.control.get("transfer-encoding")

@@ -10,6 +10,7 @@ may not be sent raises InvalidField.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from mini_http import base
@@ -50,15 +51,35 @@ def write_request_head(method: str, target: str, fields: Iterable[Field]) -> byt
 
 def join_request_head(method: str, target: str, lines: FieldLines) -> bytes:
     """As `write_request_head`, of fields that are lines already."""
+    check_target(target)
+    check_method(method)
+    return f"{method} {target} HTTP/1.1\r\n{lines.text}\r\n".encode("latin-1")
+
+
+def check_target(target: str) -> None:
+    """Raises InvalidField for a request target that may not be sent (RFC 9112 section 3.2)."""
     if not (target.isascii() and target.isprintable()) or " " in target or not target:
         raise base.errors.InvalidField(
             f"request target must be visible ASCII without spaces: {target!r}"
         )
+
+
+@lru_cache(maxsize=64)  # a program has a few methods: 0.05 us instead of 0.15
+def check_method(method: str) -> None:
+    """Raises InvalidField for a method that is no token (RFC 9110 section 9.1)."""
     if TOKEN.fullmatch(method) is None:
         raise base.errors.InvalidField(
             f"method can't contain control characters or separators: {method!r}"
         )
-    return f"{method} {target} HTTP/1.1\r\n{lines.text}\r\n".encode("latin-1")
+
+
+def field_line(name: str, value: str) -> str:
+    """One field as it is sent, its line end included; all characters are ISO 8859-1.
+
+    For a head that is put together step by step. Raises InvalidField as `write_request_head` does.
+    """
+    _check_field(name, value)
+    return f"{name}: {value}\r\n"
 
 
 class FieldLines(Value):
@@ -82,9 +103,7 @@ def field_lines(fields: tuple[Field, ...]) -> FieldLines:
     A program sends the same few sets of fields over and over: looked up, a set of three costs
     0.3 us, written and checked 3.4.
     """
-    for name, value in fields:
-        _check_field(name, value)
-    lines = "".join([f"{name}: {value}\r\n" for name, value in fields])
+    lines = "".join([field_line(name, value) for name, value in fields])
     names = frozenset([name.lower() for name, _ in fields])
     return FieldLines(lines, names & CONTROL_FIELDS)
 
@@ -171,11 +190,32 @@ def read_response_head_by_lines(text: str, limits: Limits) -> ResponseHead:
     first, *lines = _lines(text, "reply head", limits)
     status_line = _read_status_line.__wrapped__(first)
     if status_line is None:
-        raise base.errors.BadStatusLine(f"no HTTP/1 status line: {_shown(first)}", first)
+        raise _bad_status_line(first)
     fields = _fields(lines, "reply head", 2, limits.fields)
     lowered = [(name.lower(), value.lower()) for name, value in fields]
     control = combined([field for field in lowered if field[0] in CONTROL_OF_REPLY])
     return ResponseHead(*status_line, Headers(fields), control)
+
+
+def check_head_begun(begun: bytes, limits: Limits = DEFAULT_LIMITS) -> None:
+    """Looks for the fault in a reply head whose end did not come, or not in time.
+
+    Raises BadStatusLine if `begun` can't be the beginning of an HTTP/1 reply, LimitExceeded for a
+    line that is too long and for too many fields. Returns if nothing but the end is missing.
+    """
+    text = begun.decode("latin-1")
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    if not text.startswith(_BEGINNING[: len(text)]):
+        raise _bad_status_line(lines[0])
+    _check_lengths(lines, "reply head", limits)
+    if len(lines) > 1 and _read_status_line.__wrapped__(lines[0]) is None:
+        raise _bad_status_line(lines[0])
+    fields = sum([not line.startswith((" ", "\t")) for line in lines[1:-1]])
+    if fields > limits.fields:
+        raise base.errors.LimitExceeded("headers", limits.fields, fields)
+
+
+_BEGINNING = "HTTP/1."
 
 
 def read_trailers(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Headers:
@@ -190,12 +230,16 @@ def _lines(text: str, part: str, limits: Limits) -> list[str]:
     if len(lines) < 2 or lines[-2:] != ["", ""]:
         raise base.errors.BadField(f"the {part} has no empty line at its end")
     del lines[-2:]
+    _check_lengths(lines, part, limits)
+    return lines or [""] if part == "reply head" else lines
+
+
+def _check_lengths(lines: list[str], part: str, limits: Limits) -> None:
     for number, line in enumerate(lines, 1):
         if len(line) > limits.line_bytes:
             raise base.errors.LimitExceeded(
                 f"bytes in line {number} of the {part}", limits.line_bytes, len(line)
             )
-    return lines or [""] if part == "reply head" else lines
 
 
 def _fields(lines: list[str], part: str, first_number: int, most: int) -> Fields:
@@ -226,6 +270,18 @@ def _fields(lines: list[str], part: str, first_number: int, most: int) -> Fields
         what = "headers" if part == "reply head" else "trailers"
         raise base.errors.LimitExceeded(what, most, len(found))
     return [(name, " ".join(pieces)) for name, pieces in found]
+
+
+# HTTP-version (RFC 9112 section 2.3) of another major version, as far as it may be shown
+_OTHER_VERSION = re.compile(r"HTTP/(?:0|[2-9])[.0-9]{0,2}+(?= |$)")
+
+
+def _bad_status_line(line: str) -> Exception:
+    message = f"no HTTP/1 status line: {_shown(line)}"
+    version = _OTHER_VERSION.match(line)
+    if version is not None:
+        return base.errors.UnknownProtocol(version[0], line, message)
+    return base.errors.BadStatusLine(line, message)
 
 
 def _shown(line: str) -> str:

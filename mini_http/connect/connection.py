@@ -41,7 +41,10 @@ class Connection:
     """A stream that may be opened, used, closed and opened again; subclasses say when.
 
     `timeout` is in seconds for each wait, None for no bound; `deadline` bounds them all together.
+    `stage`, if it is not None, is what errors are told of the state that the connection was in.
     """
+
+    stage: str | None = None
 
     def _begin(self, timeout: float | None, limits: Limits) -> None:
         self.limits = limits
@@ -63,15 +66,23 @@ class Connection:
         self._attach(dial(host, port, deadline, options or DEFAULT_OPTIONS))
 
     def _attach(self, source: object) -> None:
-        from mini_http.connect.streams import as_stream, input_probe
+        from mini_http.connect.streams import as_stream, input_probe, is_plain
 
         stream = as_stream(source)
         stream.settimeout(None)
         self._forget_stream()
         self._stream = stream
         self._probe = input_probe(stream)
-        self._is_tls = hasattr(stream, "pending")
+        self._is_plain = is_plain(stream)
         self._process = getpid()  # a child process must not read its parent's bytes
+
+    def _take_over(self, other: Connection) -> None:
+        """Goes on where `other` is, which has no stream any more then."""
+        self.deadline = other.deadline
+        self._stream, self._input, self._start = other._opened(), other._input, other._start
+        self._armed, self._probe = other._armed, other._probe
+        self._is_plain, self._process = other._is_plain, other._process
+        other._forget_stream()
 
     # --- reading
 
@@ -119,6 +130,10 @@ class Connection:
         if data:
             self._input, self._start = data + self._input[self._start :], 0
 
+    def peek(self) -> bytes:
+        """The bytes that have come and are unread, without taking them. Never waits."""
+        return self._input[self._start :]
+
     def buffered(self) -> int:
         """How many bytes have come and are unread. More may wait in the kernel."""
         return len(self._input) - self._start
@@ -133,22 +148,29 @@ class Connection:
         stream = self._stream
         if stream is None:
             self._raise_closed()
-        if self._is_tls:
-            return self._tls_has_input(stream)
-        return bool(self._probe(0))
+        if self._is_plain:
+            return bool(self._probe(0))
+        return self._received_without_waiting(stream)
 
-    def _tls_has_input(self, stream: Stream) -> bool:
-        from mini_http.connect.streams import is_tls_waiting
+    def _received_without_waiting(self, stream: Stream) -> bool:
+        """`has_input` of a stream that may have TLS in it: what is there must be taken in."""
+        from mini_http.connect.streams import is_only_waiting
 
-        if not stream.pending() and not self._probe(0):  # type: ignore[attr-defined]
+        pending = getattr(stream, "pending", None)
+        if not (pending and pending()) and not self._probe(0):
             return False
-        self._armed = NOT_ARMED
+        wait, self._armed = self._armed, NOT_ARMED
+        has_input = True
         try:
             stream.settimeout(0)
             self._input, self._start = stream.recv(RECEIVE_BYTES), 0
         except OSError as error:
-            return not is_tls_waiting(error)
-        return True
+            if not is_only_waiting(error):
+                return True
+            has_input = False
+        if wait != NOT_ARMED:
+            self._arm(stream, wait)
+        return has_input
 
     def wait_for_input(self, seconds: float) -> bool:
         """Waits until `has_input` is true, but no longer than `seconds`; returns whether it is."""
@@ -178,25 +200,28 @@ class Connection:
 
         For a long request body: a server that refuses it answers, and may not read on. What it
         said can be read after this returned False. `goes_on` is called when something came in; it
-        may read it, and return True to go on sending. Raises WriteTimedOut.
+        may read it, and return True to go on sending. If it does so without having read anything,
+        it is not called again. Raises WriteTimedOut.
         """
-        from mini_http.connect.streams import try_send, wait_to_send
+        from mini_http.connect.streams import can_send_some, try_send, wait_to_send
 
+        is_watching, has_come = True, False
         while True:
-            if self.buffered():
+            if is_watching and (has_come or self.buffered()):
+                unread = self.buffered()
                 if not goes_on():
                     return False
-                continue
+                is_watching = self.buffered() != unread or not self.has_input()
+                has_come = False
             if not data:
                 return True
             stream = self._ready()
-            if stream.fileno() < 0:  # there is no telling whether anything comes in
+            if not can_send_some(stream):
                 self.write(data)
                 return True
-            has_input, takes_output = wait_to_send(stream, self._armed)
-            if has_input and self.has_input():
-                if not goes_on():
-                    return False
+            has_input, takes_output = wait_to_send(stream, self._armed, is_watching)
+            has_come = is_watching and has_input and self.has_input()
+            if has_come:
                 continue
             if not has_input and not takes_output:
                 self._failed(TimeoutError("timed out"), "write")
@@ -219,8 +244,9 @@ class Connection:
         stream = self._ready()
         if self._start < len(self._input):
             count = self.buffered()
-            self.close()
-            raise base.errors.TLSFailed(f"{count} bytes came in the clear before TLS began")
+            raise self._ended_by(
+                base.errors.TLSFailed(f"{count} bytes came in the clear before TLS began")
+            )
         deadline = (self.deadline or Deadline(None)).within(self.timeout)
         self._forget_stream()  # from here on it is start_tls that closes the stream if it fails
         self._attach(start_tls(stream, server_name, settings or DEFAULT_SETTINGS, deadline))
@@ -246,15 +272,13 @@ class Connection:
 
         Raises StateError if bytes have come that nobody has read: they would be lost.
         """
-        from mini_http.connect.streams import set_wait
-
         stream = self._opened()
         if self.buffered():
             raise base.errors.StateError(
                 f"{self.buffered()} bytes have come and must be read first"
             )
+        self._arm(stream, None)
         self._forget_stream()
-        set_wait(stream, None)
         return stream
 
     def __enter__(self) -> Self:
@@ -284,11 +308,15 @@ class Connection:
         stream = self._opened()
         wait = self._wait_left(expires)
         if wait != self._armed:
-            from mini_http.connect.streams import set_wait
-
-            set_wait(stream, wait)
-            self._armed = wait
+            self._arm(stream, wait)
         return stream
+
+    def _arm(self, stream: Stream, wait: float | None) -> None:
+        """Bounds each wait on the stream from now on."""
+        from mini_http.connect.streams import set_wait
+
+        set_wait(stream, wait)
+        self._armed = wait
 
     def _raise_closed(self) -> NoReturn:
         raise base.errors.StateError(f"{type(self).__name__} is closed")
@@ -308,18 +336,43 @@ class Connection:
                 self._failed(TimeoutError("timed out"), "read")
         return wait
 
-    def _failed(self, error: OSError, doing: str) -> NoReturn:
-        """Raises what `error`, from the stream, means to the caller."""
+    def _failed(self, error: OSError, doing: str, begun: bytes = b"") -> NoReturn:
+        """Raises what `error`, from the stream, means to the caller.
+
+        `begun` is what came of something that is worth nothing unless it comes whole.
+        """
         self._armed = NOT_ARMED
         if isinstance(error, base.errors.MiniHTTPError):
             raise error
         # The system's own ETIMEDOUT means that it gave the connection up.
         if isinstance(error, (BlockingIOError, TimeoutError)) and error.errno != ETIMEDOUT:
+            late: base.errors.TimedOut = base.errors.WriteTimedOut()
             if self.deadline is not None and self.deadline.remaining() == 0:
-                raise base.errors.TotalTimedOut(_TOTAL_IS_OVER) from error
-            if doing == "read":
-                raise base.errors.ReadTimedOut from error
-            raise base.errors.WriteTimedOut from error
+                late = base.errors.TotalTimedOut(_TOTAL_IS_OVER)
+            elif doing == "read":
+                late = base.errors.ReadTimedOut()
+            self.tell_state(late)
+            raise late from error
+        failure: base.errors.MiniHTTPError = broken(error, doing)
+        if begun:
+            failure.__cause__ = error
+            error, failure = failure, base.errors.IncompleteRead(begun)
+        raise self._ended_by(failure) from error
+
+    def _ended_by(self, error: base.errors.MiniHTTPError) -> base.errors.MiniHTTPError:
+        """Closes the connection because of `error`; returns it, to be raised."""
+        self.tell_state(error)
         self.close()
-        message = f"the connection broke: {error.strerror or error}"
-        raise base.errors.ConnectionBroken(message, reason=error) from error
+        return error
+
+    def tell_state(self, error: base.errors.MiniHTTPError) -> None:
+        """Tells `error` in which state of the connection it came."""
+        if error.state is None and self.stage is not None:
+            error.state = self.stage
+            error.add_note(f"The connection was in the state {error.state!r}.")
+
+
+def broken(error: OSError, doing: str) -> base.errors.ConnectionBroken:
+    """What to raise for a connection that broke in `error`, while "read" or "write"."""
+    kind = base.errors.ConnectionBroken if doing == "read" else base.errors.SendBroken
+    return kind(f"the connection broke: {error.strerror or error}", reason=error)

@@ -69,6 +69,16 @@ class SimpleClient(Connection):
         client._attach(stream)
         return client
 
+    @classmethod
+    def continuing(cls, other: SimpleClient) -> Self:
+        """A client that goes on where `other` is: over its stream, with what has come, its timeout
+        and its deadline. `other` is closed then; the stream is not.
+        """
+        client = cls.__new__(cls)
+        client._begin(other.timeout, other.limits)
+        client._take_over(other)
+        return client
+
     # --- reading
 
     def readline(self, limit: int | None = None) -> bytes:
@@ -109,8 +119,7 @@ class SimpleClient(Connection):
             data, end = self._gather_until(pattern, data[start:], limit, what, until)
             start = 0
         if end - start > limit:
-            self.close()
-            raise base.errors.LimitExceeded(what, limit, end - start)
+            raise self._ended_by(base.errors.LimitExceeded(what, limit, end - start))
         if end == len(data):
             self._input, self._start = b"", 0
         else:
@@ -132,25 +141,19 @@ class SimpleClient(Connection):
         piece = begun
         while piece:
             if len(gathered) > limit:
-                self.close()
-                raise base.errors.LimitExceeded(what, limit, len(gathered))
+                raise self._ended_by(base.errors.LimitExceeded(what, limit, len(gathered)))
             try:
                 piece = self._ready(expires).recv(RECEIVE_BYTES)
             except OSError as error:
                 self._input, self._start = bytes(gathered), 0  # a timeout loses nothing
-                try:
-                    self._failed(error, "read")
-                except base.errors.ConnectionBroken as broken:
-                    raise base.errors.IncompleteRead(bytes(gathered)) from broken
+                self._failed(error, "read", self._input)
             searched = max(0, len(gathered) - reach)
             gathered += piece
             match = pattern.search(gathered, searched)
             if match is not None:
                 return bytes(gathered), match.end()
-        self.close()
-        if not gathered:
-            raise base.errors.RemoteDisconnected
-        raise base.errors.IncompleteRead(bytes(gathered))
+        cut = base.errors.IncompleteRead(bytes(gathered))
+        raise self._ended_by(cut if gathered else base.errors.RemoteDisconnected())
 
     def read(self, size: int = -1) -> bytes:
         """Exactly `size` bytes; without a size, all up to the end of the connection.
@@ -171,8 +174,7 @@ class SimpleClient(Connection):
             raise
         data = b"".join(pieces)
         if left > 0:
-            self.close()
-            raise base.errors.IncompleteRead(data, left)
+            raise self._ended_by(base.errors.IncompleteRead(data, left))
         return data
 
     def __iter__(self) -> Iterator[bytes]:

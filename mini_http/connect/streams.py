@@ -10,11 +10,13 @@ import select
 import socket
 import struct
 import sys
+from errno import EAGAIN, ETIMEDOUT
+from os import strerror
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import BinaryIO, Protocol
+    from typing import BinaryIO, Protocol, TypeGuard
 
     from _typeshed import ReadableBuffer, WriteableBuffer
 
@@ -90,68 +92,111 @@ def input_probe(stream: Stream) -> Callable[[float], object]:
     return poll.poll
 
 
-def wait_to_send(stream: Stream, seconds: float | None) -> tuple[bool, bool]:
-    """Waits until `stream` has input or takes output: (has input, takes output).
+def wait_to_send(
+    stream: socket.socket, seconds: float | None, or_for_input: bool = True
+) -> tuple[bool, bool]:
+    """Waits until `stream` takes output, or has input if that is asked: (has input, takes output).
 
     Both are false after `seconds`.
     """
     descriptor = stream.fileno()
     if not hasattr(select, "poll"):
-        readable, writable, _ = select.select([descriptor], [descriptor], [], seconds)
+        looked_at = [descriptor] if or_for_input else []
+        readable, writable, _ = select.select(looked_at, [descriptor], [], seconds)
         return bool(readable), bool(writable)
     poll = select.poll()
-    poll.register(descriptor, select.POLLIN | select.POLLOUT)
+    poll.register(descriptor, select.POLLOUT | (select.POLLIN if or_for_input else 0))
     ready = poll.poll(None if seconds is None else seconds * 1000)
     events = ready[0][1] if ready else 0
     return bool(events & ~select.POLLOUT), bool(events & select.POLLOUT)
 
 
-def try_send(stream: Stream, data: memoryview) -> int:
+def is_plain(stream: Stream) -> bool:
+    """Whether what comes over `stream` is what its descriptor brings, byte for byte."""
+    return type(stream) is socket.socket
+
+
+def can_send_some(stream: Stream) -> TypeGuard[socket.socket]:
+    """Whether `wait_to_send` and `try_send` work on `stream`.
+
+    Others than sockets, TLS in TLS say, may have written a part when they raise.
+    """
+    return isinstance(stream, socket.socket) and stream.fileno() >= 0
+
+
+def try_send(stream: socket.socket, data: memoryview) -> int:
     """Sends what `stream` takes of `data` at once; returns the number of bytes, maybe 0."""
     try:
         if type(stream) is socket.socket:
             return stream.send(data, socket.MSG_DONTWAIT)
         stream.settimeout(0)
-        return stream.send(data)  # type: ignore[attr-defined, no-any-return]
-    except BlockingIOError:
-        return 0
+        return stream.send(data)
     except OSError as error:
-        if is_tls_waiting(error):
+        if is_only_waiting(error):
             return 0
         raise
 
 
-def is_tls_waiting(error: OSError) -> bool:
-    """Whether an error only says that TLS can't go on without waiting.
+def is_only_waiting(error: OSError) -> bool:
+    """Whether an error only says that a stream which must not wait would have to.
 
-    By name, so that plain HTTP need not import ssl.
+    By name where TLS says so, that plain HTTP need not import ssl.
     """
+    if isinstance(error, (BlockingIOError, TimeoutError)):
+        return error.errno != ETIMEDOUT  # then the system has given the connection up
     return type(error).__name__ in ("SSLWantReadError", "SSLWantWriteError")
 
 
 class FileStream:
-    """A stream over an object that has only `makefile("rb")`: a saved reply, a fake.
+    """A stream over an object that has only `makefile("rb")`: a saved reply, a fake socket.
 
-    It can be read, not written, and never times out.
+    It is written to if the object has `sendall`, and never times out. While `by_lines` is set it
+    gives a line at a time, so that whoever reads up to the end of a head or a chunk has taken
+    nothing of what follows from the file. The file is made when something is read.
     """
 
-    def __init__(self, source: object) -> None:
-        self._source = source
-        self._file: BinaryIO = source.makefile("rb")  # type: ignore[attr-defined]
+    by_lines = True
+
+    def __init__(self, source: object, closes_source: bool = True) -> None:
+        self.source = source
+        self._closes_source = closes_source
+        self._file: BinaryIO | None = None
+
+    @property
+    def file(self) -> BinaryIO:
+        """What is read from."""
+        if self._file is None:
+            self._file = self.source.makefile("rb")  # type: ignore[attr-defined]
+        return self._file
+
+    @file.setter
+    def file(self, file: BinaryIO | None) -> None:
+        self._file = file
 
     def recv(self, size: int, /) -> bytes:
-        read = getattr(self._file, "read1", None) or self._file.read
-        data: bytes = read(size)
-        return data
+        file = self.file
+        if not self.by_lines:
+            read = getattr(file, "read1", None) or file.read
+        elif hasattr(file, "peek"):  # whose readline would wait for a line that comes in parts
+            begun = file.peek(1)[:size]
+            size = begun.find(b"\n") + 1 or len(begun)
+            read = file.read
+        else:
+            read = getattr(file, "readline", None) or file.read
+        return _at_once(read(size))
 
     def recv_into(self, buffer: WriteableBuffer, /) -> int:
         view = memoryview(buffer)
-        data = self.recv(view.nbytes)
+        file = self.file
+        data = _at_once((getattr(file, "read1", None) or file.read)(view.nbytes))
         view[: len(data)] = data
         return len(data)
 
     def sendall(self, data: ReadableBuffer, /) -> None:
-        raise OSError("this stream can only be read")
+        send = getattr(self.source, "sendall", None)
+        if send is None:
+            raise OSError("this stream can only be read")
+        send(data)
 
     def settimeout(self, seconds: float | None, /) -> None:
         """Does nothing: a file does not wait."""
@@ -160,7 +205,17 @@ class FileStream:
         return -1
 
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+        if self._closes_source and hasattr(self.source, "close"):
+            self.source.close()
+
+
+def _at_once(data: bytes | None) -> bytes:
+    """What a file gave; it gives None where it would have to wait, and must not."""
+    if data is None:
+        raise BlockingIOError(EAGAIN, strerror(EAGAIN))
+    return data
 
 
 def as_stream(source: object) -> Stream:

@@ -195,6 +195,7 @@ def _build(settings: TLSSettings, ca_file: str, ca_path: str, keylog: str) -> ss
     context.minimum_version = ssl.TLSVersion[settings.minimum_version.replace(".", "_")]
     context.verify_flags |= _VERIFY_FLAGS
     context.hostname_checks_common_name = False  # RFC 9110 section 4.3.4
+    context.post_handshake_auth = True  # a server may ask for our certificate later
     if settings.alpn:
         context.set_alpn_protocols(list(settings.alpn))
     context.check_hostname = settings.verify and settings.check_hostname
@@ -279,7 +280,6 @@ def _load_own_certificate(context: ssl.SSLContext, settings: TLSSettings) -> Non
         if settings.key_file is not None:
             files += f" with key_file={settings.key_file}"
         raise _cannot("load", files, error) from error
-    context.post_handshake_auth = True
 
 
 def _cannot(do: str, what: str, error: Exception) -> base.errors.TLSFailed:

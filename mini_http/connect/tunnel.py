@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from time import monotonic
 
 from mini_http import base
 from mini_http.base.authority import read_place
@@ -22,8 +21,8 @@ from mini_http.base.timeouts import Deadline
 from mini_http.base.value import Value
 from mini_http.codec.chunked import ChunkDecoder
 from mini_http.codec.framing import CHUNKED, NO_BODY, Length, response_framing
-from mini_http.codec.grammar import HEAD_END
-from mini_http.codec.heads import read_response_head, write_request_head
+from mini_http.codec.heads import write_request_head
+from mini_http.connect.reply_head import InterimReplies, receive_final_head
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -152,35 +151,40 @@ def open_tunnel(
     TunnelRefused if it is no 2xx; InvalidURL and InvalidField, with nothing sent; ConnectTimedOut,
     TotalTimedOut, ConnectionBroken and ProtocolError. The client is closed then.
     """
+    return ask_for_tunnel(client, client.write, host, port, fields)
+
+
+def ask_for_tunnel(
+    client: SimpleClient,
+    send: Callable[[bytes], object],
+    host: str,
+    port: int,
+    fields: Iterable[tuple[str, str]],
+) -> ResponseHead:
+    """`open_tunnel` whose request goes out by `send`, in one call; a Host among the fields is kept.
+
+    It is for clients that are watched, or changed, by who overrides how they send.
+    """
     try:
         # No scheme, so no default port: it is always named. A zone means nothing to the proxy.
         named = f"[{host.partition('%')[0]}]" if ":" in host else host
         _, _, _, authority = read_place("", f"{named}:{port}")
-        client.write(write_request_head("CONNECT", authority, [("Host", authority), *fields]))
-        reply = _read_reply(client)
+        fields = list(fields)
+        if all(name.lower() != "host" for name, _ in fields):
+            fields.insert(0, ("Host", authority))
+        send(write_request_head("CONNECT", authority, fields))
+        reply = receive_final_head(client, InterimReplies(client.limits).note)
         if not 200 <= reply.status < 300:
             raise _refusal(client, reply)
     except BaseException as error:
         client.close()
         failure = _failure(error, host, port)
+        if isinstance(failure, base.errors.MiniHTTPError):
+            client.tell_state(failure)
         if failure is error:
             raise
         raise failure from error
     return reply
-
-
-def _read_reply(client: SimpleClient) -> ResponseHead:
-    """The head of the proxy's reply; interim ones are skipped."""
-    limits = client.limits
-    expires = None if client.timeout is None else monotonic() + client.timeout
-    for _ in range(limits.interim_replies + 1):
-        block = client.read_until(
-            HEAD_END, limits.head_bytes, "bytes in the proxy's reply head", expires
-        )
-        head = read_response_head(block, limits)
-        if head.status >= 200 or head.status == 101:
-            return head
-    raise base.errors.LimitExceeded("interim replies", limits.interim_replies)
 
 
 def _failure(error: BaseException, host: str, port: int) -> BaseException:

@@ -18,10 +18,11 @@ is framed, and returns an HTTPResponse. It decides when the connection must clos
 from __future__ import annotations
 
 from os import getpid
-from time import monotonic
+from weakref import ref
 
 from mini_http import base
 from mini_http.base.escapes import masked
+from mini_http.base.headers import Headers
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import DEFAULT_SECONDS, Deadline, Timeout
 from mini_http.base.url import URL
@@ -32,34 +33,33 @@ from mini_http.codec.framing import (
     close_reason,
     response_framing,
 )
-from mini_http.codec.grammar import HEAD_END
-from mini_http.codec.heads import field_lines, join_request_head, read_response_head
+from mini_http.codec.heads import field_lines, join_request_head
+from mini_http.connect.reply_head import InterimReplies, receive_final_head
 from mini_http.connect.simple_client import SimpleClient
 from mini_http.exchange import request_body as bodies
 from mini_http.exchange.body import BodyReader, BytesReader, body_reader
+from mini_http.exchange.early_reply import EarlyReply
+from mini_http.exchange.hosts import host_of_target
 from mini_http.exchange.response import HTTPResponse
-from mini_http.exchange.sending import SMALL_BYTES, framed_pieces, request_framing, send_body
-from mini_http.exchange.states import Move, State, after
+from mini_http.exchange.sending import framed_pieces, request_framing, send_body
+from mini_http.exchange.states import Move, State, after, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from typing import Self
+    from typing import Any, NoReturn, Self
 
-    from mini_http.base.headers import Headers
     from mini_http.base.heads import ResponseHead
     from mini_http.base.limits import Limits
     from mini_http.connect.dial import DialOptions
     from mini_http.connect.streams import Stream
     from mini_http.connect.tls import TLSSettings
+    from mini_http.exchange.form_body import FormFields, FormFiles
     from mini_http.exchange.request_body import BodySource, RequestBody
     from mini_http.exchange.sending import SentFraming
 
     Field = tuple[str, str]
     GivenFields = Headers | Mapping[str, str] | Iterable[tuple[str, str]]
-
-CONTINUE_SECONDS = 1.0
-"""How long `Expect: 100-continue` waits before the body is sent all the same (RFC 9110 10.1.1)."""
 
 DRAIN_SECONDS = 1.0
 """How long an unread rest is waited for before the connection is closed instead."""
@@ -121,10 +121,11 @@ class HTTPClient(SimpleClient):
     """Why the connection closes after this reply, or was closed."""
     exchanges = 0
     """How many requests were sent on this connection."""
-    reply_begun = False
-    """Whether anything of the reply to the last request has come."""
     _state = State.IDLE
-    _interim_replies = 0
+    _interim: InterimReplies | None = None
+    """Those to the last request, once there are any."""
+    _reply: ref[HTTPResponse] | None = None
+    """The last reply that was not whole when its head came."""
     _options: DialOptions | None = None
 
     # --- commands
@@ -135,6 +136,10 @@ class HTTPClient(SimpleClient):
         document: str,
         headers: GivenFields | None = None,
         body: BodySource | RequestBody | None = None,
+        *,
+        json: Any = None,
+        form: FormFields | None = None,
+        files: FormFiles | None = None,
     ) -> tuple[int, Headers]:
         """Sends `command` for `document` (a path with its query); returns (status, headers).
 
@@ -142,19 +147,20 @@ class HTTPClient(SimpleClient):
         iterable of bytes. What was left of the reply before is dropped. Raises InvalidField,
         the ConnectionFailed and TimedOut errors, and ProtocolError for a reply that is none.
         """
+        if json is not None or form is not None or files is not None:
+            from mini_http.exchange.form_body import body_of
+
+            body = body_of(body, json, form, files)
         if self.response is not None:
             self.response.close()
             self.response = None
-        given = headers or ()
-        pairs = given.items() if hasattr(given, "items") else given
-        fields = [(name, value) for name, value in pairs]
-        if all(name.lower() != "host" for name, _ in fields):
-            fields.insert(0, ("Host", self.authority))
+        fields = _pairs(headers)
+        if all(str(name).lower() != "host" for name, _ in fields):
+            fields.insert(0, ("Host", host_of_target(command, document) or self.authority))
         self.timeout = self.timeouts.read
         self.deadline = None if self.timeouts.total is None else Deadline(self.timeouts.total)
-        if self.exchanges and self.state is State.IDLE and self.has_input():
-            # The server closed it, or said something that nobody asked for.
-            self.close_because(CloseReason.SERVER_CLOSED)
+        if self.state is State.IDLE:
+            self._close_if_spoken_to()
         if self.closed:
             self.connect()
         self.response = self.exchange(command, document, fields, bodies.request_body(body))
@@ -167,6 +173,26 @@ class HTTPClient(SimpleClient):
     def head(self, document: str, headers: GivenFields | None = None) -> tuple[int, Headers]:
         """HEAD: the same status and headers as GET would give, without a body."""
         return self.httpcmd("HEAD", document, headers)
+
+    def upgrade(
+        self, document: str, protocol: str, headers: GivenFields | None = None
+    ) -> SimpleClient:
+        """Asks for another protocol on this connection (RFC 9110 section 7.8), with GET.
+
+        Returns the bare connection once the server has switched: what it says next is there to be
+        read, and this client is closed. The reply with its headers is in `response`. Raises
+        UpgradeRefused if the reply is another one than 101; it can then be read.
+        """
+        pairs = _pairs(headers)
+        asked = [("Connection", "Upgrade"), ("Upgrade", protocol)]
+        status, _ = self.httpcmd("GET", document, pairs + asked)
+        assert self.response is not None
+        if status != 101:
+            raise base.errors.UpgradeRefused(
+                f"the server did not switch to {protocol}: {status} {self.response.reason}",
+                self.response,
+            )
+        return self.response.detach()
 
     def getbody(self) -> bytes:
         """The body of the last reply, whole, or what is left of it. Raises IncompleteRead."""
@@ -184,23 +210,77 @@ class HTTPClient(SimpleClient):
             raise base.errors.StateError("a client over a stream can't connect again")
         deadline = (self.deadline or Deadline(None)).within(self.timeouts.connect)
         self._open(self.host, self.port, deadline, self._options)
-        self._begin_connection()
+        self._begin_connection(after(State.CLOSED, Move.CONNECT))
 
-    def _begin_connection(self) -> None:
-        self._state = after(State.CLOSED, Move.CONNECT)
+    def _begin_connection(self, state: State) -> None:
+        self._state = state
         self.close_reason = None
         self.exchanges = 0
+        reply = self._unread_reply()
+        if reply is not None:  # or it would take for its own what comes now
+            reply.cut_off()
+
+    def _unread_reply(self) -> HTTPResponse | None:
+        """The reply whose rest is still to come over this connection, if anyone holds it."""
+        reply = None if self._reply is None else self._reply()
+        return reply if reply is not None and reply.comes_over(self) else None
+
+    def _close_if_spoken_to(self) -> None:
+        """Closes an idle connection that the server has closed, or on which it said something.
+
+        Raises UnaskedReply for what it says before the first request: after others it may be of a
+        reply to them, and another connection will do.
+        """
+        stream = self._stream
+        if stream is None or not self.has_input():
+            return
+        if self.exchanges == 0:
+            try:
+                has_spoken = self.buffered() or stream.recv(1)
+            except OSError:
+                has_spoken = False
+            if has_spoken:
+                self._refuse_unasked()
+        self.close_because(CloseReason.SERVER_CLOSED)
+
+    def _refuse_unasked(self) -> NoReturn:
+        message = "the server said something before it was asked anything"
+        raise self._ended_by(base.errors.UnaskedReply(message))
 
     @property
     def state(self) -> State:
         """Where the connection stands."""
-        return State.CLOSED if self.closed else self._state
+        if self._stream is None and self._state is not State.STARTED:
+            return State.CLOSED
+        return self._state
+
+    @property
+    def was_received(self) -> bool:
+        """Whether an interim reply has shown that the server received the last request."""
+        return self._interim is not None
 
     def close_because(self, reason: CloseReason) -> None:
         """Closes the connection and notes why."""
         if self.close_reason is None:
             self.close_reason = reason
         self.close()
+
+    @property
+    def stage(self) -> str:  # type: ignore[override]
+        """What errors are told: the state, also where a step below has closed the connection."""
+        return name_of(self._state)
+
+    def _ended_by(self, error: base.errors.MiniHTTPError) -> base.errors.MiniHTTPError:
+        self.tell_state(error)
+        self.close_because(_why_closed(error))
+        return error
+
+    def _give_up(self, error: BaseException) -> None:
+        """Closes the connection because of `error`, which learns the state it came in."""
+        if isinstance(error, base.errors.MiniHTTPError):
+            self._ended_by(error)
+        else:
+            self.close_because(_why_closed(error))
 
     # --- one exchange
 
@@ -218,7 +298,10 @@ class HTTPClient(SimpleClient):
         go wrong with a connection and a reply, after which the connection is closed.
         """
         if self._stream is None or self._state is not State.IDLE:
-            after(self.state, Move.SEND)  # raises
+            # Raises, also where another request was begun, step by step, and could be sent.
+            after(self.state, Move.START if self.state is State.STARTED else Move.SEND)
+        if self._start < len(self._input):
+            self._refuse_unasked()
         fields = tuple(fields)
         try:
             lines = field_lines(fields)
@@ -231,98 +314,71 @@ class HTTPClient(SimpleClient):
         head = join_request_head(method, target, lines)
         self._state = State.SENDING
         self.exchanges += 1
-        self.reply_begun = False
-        self._interim_replies = 0
+        self._interim = None
         try:
             if framing.length == 0 and not control:  # the usual GET
                 self.write(head)
                 return self._begin_reply(method, self._read_head(), False)
-            expects_continue = "expect" in control and framing.length != 0
-            early = self._send(head, body, framing, expects_continue)
-            reply = early or self._read_head()
-            if "connection" in control and _says_close(fields):
+            early = EarlyReply(self, method)
+            was_sent = self._send(head, body, framing, "expect" in control, early)
+            reply = early.head or self._read_head()
+            if "connection" in control and "close" in Headers(list(fields)).tokens("Connection"):
                 self.close_reason = CloseReason.REQUEST_SAID_CLOSE
-            elif early is not None:
+            elif not was_sent:
                 self.close_reason = CloseReason.EARLY_REPLY
             return self._begin_reply(method, reply, "upgrade" in control)
         except BaseException as error:
-            self.close_because(_why_closed(error))
+            self._give_up(error)
             raise
 
     def _send(
-        self, head: bytes, body: RequestBody, framing: SentFraming, expects_continue: bool
-    ) -> ResponseHead | None:
-        """Sends a request; returns the reply head if one came before all of the body was sent."""
-        if framing.length is not None and framing.length <= SMALL_BYTES and not expects_continue:
+        self,
+        head: bytes,
+        body: RequestBody,
+        framing: SentFraming,
+        expects_continue: bool,
+        early: EarlyReply,
+    ) -> bool:
+        """Sends a request; whether all of it was sent. Else its reply came, or is to be read."""
+        expects_continue = expects_continue and framing.length != 0
+        if framing.is_short and not expects_continue:
             self.write(b"".join([head, *framed_pieces(body, framing)]))
-            return None
+            return True
         self.write(head)
-        early = self._wait_for_continue() if expects_continue else None
-        return early or self._send_long_body(body, framing)
+        if expects_continue and not early.is_continue():
+            return False
+        return send_body(self, body, framing, early.lets_go_on)
 
-    def _wait_for_continue(self) -> ResponseHead | None:
-        """Waits for a 100 (Continue); returns the reply head if the reply itself comes instead."""
-        until = monotonic() + CONTINUE_SECONDS
-        while self.wait_for_input(until - monotonic()):
-            head = self._read_head(give_interim=True)
-            if head.status == 100:
-                break
-            if not _is_interim(head):
-                return head
-        return None
+    def _read_head(self) -> ResponseHead:
+        """The next reply head; interim ones are skipped."""
+        return receive_final_head(self, self.note_interim)
 
-    def _send_long_body(self, body: RequestBody, framing: SentFraming) -> ResponseHead | None:
-        """Sends a body after its head; returns the reply head if the reply comes first."""
-        early: ResponseHead | None = None
-
-        def goes_on() -> bool:
-            nonlocal early
-            head = self._read_head(give_interim=True)
-            early = None if _is_interim(head) else head
-            return early is None
-
-        return None if send_body(self, body, framing, goes_on) else early or self._read_head()
-
-    def _read_head(self, give_interim: bool = False) -> ResponseHead:
-        """The next reply head; interim ones are skipped, unless `give_interim`."""
-        limits = self.limits
-        began = monotonic()
-        expires = None  # for the first head, which is nearly always the only one: `timeout`
-        while True:
-            try:
-                block = self.read_until(
-                    HEAD_END, limits.head_bytes, "bytes in the reply head", expires
-                )
-            except (base.errors.IncompleteRead, base.errors.ReadTimedOut) as error:
-                _check_is_http(getattr(error, "partial", self._input[self._start :]))
-                raise
-            self.reply_begun = True
-            head = read_response_head(block, limits)
-            if head.status >= 200 or head.status == 101:
-                return head
-            self._count_interim(head)
-            if give_interim:
-                return head
-            if self.timeout is not None:
-                expires = began + self.timeout
-
-    def _count_interim(self, head: ResponseHead) -> None:
+    def note_interim(self, head: ResponseHead) -> None:
         """Offers an interim reply to the hook. Raises LimitExceeded for one too many."""
-        self._interim_replies += 1
-        if self._interim_replies > self.limits.interim_replies:
-            raise base.errors.LimitExceeded("interim replies", self.limits.interim_replies)
-        if self.on_interim is not None:
-            self.on_interim(head)
+        if self._interim is None:
+            self._interim = InterimReplies(self.limits, self.on_interim)
+        self._interim.note(head)
 
     def _begin_reply(self, method: str, head: ResponseHead, asked_upgrade: bool) -> HTTPResponse:
         """The reply that has this head; its body comes from the connection as it is read."""
+        response = HTTPResponse.__new__(HTTPResponse)
+        response.url = ""
+        self._fill(response, method, head, asked_upgrade)
+        return response
+
+    def _fill(
+        self, response: HTTPResponse, method: str, head: ResponseHead, asked_upgrade: bool
+    ) -> None:
+        """Makes `response` the reply that has this head."""
         status = head.status
         if status == 101 or (method == "CONNECT" and 200 <= status < 300):
             if status == 101 and not asked_upgrade:
                 raise base.errors.UnaskedUpgrade("the server switched protocols (101) unasked")
             self._state = after(self._state, Move.SWITCH)
             self.close_reason = CloseReason.SWITCHED
-            return HTTPResponse(head, BodyReader(), None, CloseReason.SWITCHED, self.limits)
+            self._reply = ref(response)
+            response.take_head(head, BodyReader(), self, CloseReason.SWITCHED, self.limits)
+            return
         framing = response_framing(method, head)
         reason = self.close_reason
         if reason is None:
@@ -334,11 +390,11 @@ class HTTPClient(SimpleClient):
             reader = BytesReader(self.read_some(framing.count)) if framing.count else BodyReader()
         else:
             self._state = after(self._state, Move.GET_REPLY)
-            reader = body_reader(framing, self)
-            return HTTPResponse(head, reader, self, reason, self.limits)
-        response = HTTPResponse(head, reader, None, reason, self.limits)
+            self._reply = ref(response)
+            response.take_head(head, body_reader(framing, self), self, reason, self.limits)
+            return
+        response.take_head(head, reader, None, reason, self.limits)
         self.end_reply()
-        return response
 
     # --- the end of a reply, told by HTTPResponse
 
@@ -354,8 +410,10 @@ class HTTPClient(SimpleClient):
 
     def abandon_reply(self, error: BaseException | None = None) -> None:
         """The body will not be read to its end: the connection closes."""
-        reason = CloseReason.UNREAD_BODY if error is None else _why_closed(error)
-        self.close_because(reason)
+        if error is None:
+            self.close_because(CloseReason.UNREAD_BODY)
+        else:
+            self._give_up(error)
 
     def prepare_to_drain(self) -> bool:
         """Whether the rest of the reply may be read and dropped; if so, in a short time only."""
@@ -363,6 +421,13 @@ class HTTPClient(SimpleClient):
             return False
         self.deadline = (self.deadline or Deadline(None)).within(DRAIN_SECONDS)
         return True
+
+    def hand_over(self) -> SimpleClient:
+        """The connection for another protocol, with what has come; this client is closed then."""
+        self.deadline = None  # it was for this exchange
+        client = SimpleClient.continuing(self)
+        client.stage = self.stage
+        return client
 
 
 class HTTPSClient(HTTPClient):
@@ -394,25 +459,10 @@ class HTTPSClient(HTTPClient):
             self.timeout = self.timeouts.read
 
 
-def _is_interim(head: ResponseHead) -> bool:
-    return head.status < 200 and head.status != 101
-
-
-def _says_close(fields: Sequence[Field]) -> bool:
-    return any(
-        name.lower() == "connection" and "close" in value.lower().replace(" ", "").split(",")
-        for name, value in fields
-    )
-
-
-def _check_is_http(begun: bytes) -> None:
-    """Raises BadStatusLine if what came can't be the beginning of an HTTP/1 reply."""
-    if not begun.startswith(_BEGINNING[: len(begun)]):
-        line = begun[:80].decode("latin-1")
-        raise base.errors.BadStatusLine(f"no HTTP/1 status line: {line!r}", line)
-
-
-_BEGINNING = b"HTTP/1."
+def _pairs(headers: GivenFields | None) -> list[Field]:
+    """Fields as callers give them, as a list of our own."""
+    given = headers or ()
+    return list(given.items() if hasattr(given, "items") else given)
 
 
 def _why_closed(error: BaseException) -> CloseReason:

@@ -1,7 +1,9 @@
 """HTTPResponse: a reply as a file to read and as the attributes that urllib and http.client give.
 
 It reads its body from a BodyReader and tells its HTTPClient when the body has ended, so that the
-connection can serve again. It decides nothing about framing, and knows no pool.
+connection can serve again. It decides nothing about framing, and knows no pool. One that a program
+makes itself, as in http.client, over a socket or a saved reply, has a LoneReply in place of the
+client.
 """
 
 from __future__ import annotations
@@ -12,27 +14,54 @@ from mini_http import base
 from mini_http.base.likeness import loaded_class, names_of
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import Deadline
-from mini_http.exchange.body import (
-    BodyReader,
-    BytesReader,
-    ChunkedReader,
-    DecodingReader,
-    FailedReader,
-)
-from mini_http.exchange.text import PIECE_BYTES, ReadsText
+from mini_http.codec.framing import CloseReason
+from mini_http.exchange.body import BodyReader, ChunkedReader, DecodingReader, FailedReader
+from mini_http.exchange.body_file import BodyFile
+from mini_http.exchange.text import PIECE_BYTES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, NoReturn, TypeVar, TypeVarTuple
+    from typing import Any, Protocol, Self, TypeVar, TypeVarTuple
 
     from _typeshed import WriteableBuffer
 
     from mini_http.base.headers import Headers
     from mini_http.base.heads import ResponseHead
     from mini_http.base.limits import Limits
-    from mini_http.codec.framing import CloseReason
-    from mini_http.exchange.client import HTTPClient
+    from mini_http.connect.simple_client import SimpleClient
+    from mini_http.exchange.lone_reply import LoneReply
+
+    class ReplyOwner(Protocol):
+        """The connection that a reply comes over, an HTTPClient nearly always."""
+
+        limits: Limits
+        timeout: float | None
+        deadline: Deadline | None
+
+        def end_reply(self) -> None:
+            """The body has been read to its end."""
+
+        def abandon_reply(self, error: BaseException | None = None) -> None:
+            """The body will not be read on: because of `error`, or as nobody wants it."""
+
+        def prepare_to_drain(self) -> bool:
+            """Whether the rest may be read and dropped, so that the connection stays."""
+
+        def hand_over(self) -> SimpleClient:
+            """The connection for another protocol, with what has come."""
+
+        def readinto(self, target: WriteableBuffer, /) -> int:
+            """Fills `target` with what comes next; the number of bytes, 0 at the end."""
+
+        def fileno(self) -> int:
+            """The connection's descriptor."""
+
+    class ReplySource(Protocol):
+        """Where the head of a reply comes from."""
+
+        def begin_reply(self, response: HTTPResponse) -> None:
+            """Waits for the head, and calls the reply's `take_head` with it."""
 
     Arguments = TypeVarTuple("Arguments")
     Taken = TypeVar("Taken")
@@ -41,7 +70,7 @@ KEEP_SECONDS = 1.0
 """How long `keep_rest` waits for the rest of a body, where the timeout lets it."""
 
 
-class HTTPResponse(ReadsText, io.BufferedIOBase):
+class HTTPResponse(BodyFile):
     """A reply: `status`, `reason`, `headers`, and a body that is read like a binary file.
 
     `read`, `readinto`, `readline` and iteration raise IncompleteRead when the body ends before it
@@ -54,13 +83,10 @@ class HTTPResponse(ReadsText, io.BufferedIOBase):
     # Slots, because the instance dict of a class made in C is slow: 1.2 us of a GET. There is one
     # all the same, for what users and handlers add.
     __slots__ = (
-        "_ahead",
         "_client",
-        "_closed",
         "_coded",
         "_head",
         "_limits",
-        "_reader",
         "close_reason",
         "code",
         "headers",
@@ -72,134 +98,117 @@ class HTTPResponse(ReadsText, io.BufferedIOBase):
         "version",
     )
     msg: Any
+    version: int
+    status: int
+    code: int
+    reason: str
+    headers: Headers
+    url: str
+    history: tuple[HTTPResponse, ...]
+    close_reason: CloseReason | None
+    _head: ResponseHead | None
+    _coded: BodyReader
+    _client: ReplyOwner | None
+
+    debuglevel = 0
+    method: str | None = None
+    """That of the request, where the reply was made with http.client's constructor."""
+    _source: ReplySource | None = None
+    _lone: LoneReply | None = None
 
     def __init__(
+        self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None
+    ) -> None:
+        """A reply to read from `sock`: a socket, or anything with `makefile("rb")`.
+
+        That is http.client's constructor; the replies of this package are made by `of`. `begin`
+        reads the head. `method` is the request's, since a reply to HEAD has no body.
+        """
+        from mini_http.exchange.lone_reply import LoneReply
+
+        self.version = self.status = self.code = self.reason = _UNKNOWN
+        self.headers = self.msg = _NONE_YET
+        self.url = url or ""
+        self.history = ()
+        self.close_reason = None
+        self.debuglevel = debuglevel
+        self.method = method
+        self._head = None
+        self._reader = self._coded = FailedReader(
+            base.errors.ResponseNotReady("the reply has not begun: call begin() first")
+        )
+        self._client = None
+        self._limits = DEFAULT_LIMITS
+        self._closed = False
+        self._ahead = b""
+        self._source = self._lone = LoneReply(sock)
+
+    @classmethod
+    def of(
+        cls,
+        head: ResponseHead,
+        reader: BodyReader,
+        client: ReplyOwner | None = None,
+        close_reason: CloseReason | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Self:
+        """The reply that has this head, and its body from `reader`."""
+        response = cls.__new__(cls)
+        response.url = ""
+        response.take_head(head, reader, client, close_reason, limits)
+        return response
+
+    def take_head(
         self,
         head: ResponseHead,
         reader: BodyReader,
-        client: HTTPClient | None = None,
+        client: ReplyOwner | None = None,
         close_reason: CloseReason | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
+        """Begins: `client` is told of the body's end, if there is one to be told."""
         self.version = head.version
         self.status = self.code = head.status
         self.reason = head.reason
         self.headers = self.msg = head.headers
-        self.url = ""
-        self.history: tuple[HTTPResponse, ...] = ()
+        self.history = ()
         self.close_reason = close_reason
         """Why the connection closes after this reply; None if it stays."""
         self._head = head
         self._reader = reader
         self._coded = reader  # stays the reader of the wire when _reader decodes
-        self._client = client  # who is told of the body's end; None once that was done
+        self._client = client  # None once it was told
         self._limits = limits
         self._closed = False
         self._ahead = b""  # read from the body, and not yet by the caller
 
-    # --- reading
+    def begin(self) -> None:
+        """Reads the head of a reply that a program made itself. Again: does nothing.
 
-    # The names of their arguments are http.client's: programs say read(amt=1024).
+        Raises the ProtocolErrors, ReadTimedOut and ConnectionBroken.
+        """
+        if self._head is None and self._source is not None:
+            self._source.begin_reply(self)
 
-    def read(self, amt: int | None = -1) -> bytes:
-        """Up to `amt` bytes, fewer only at the end; without a number, all the rest."""
-        if self._closed:
-            self._raise_closed()
-        if amt is None or amt < 0:
-            reader = self._reader
-            if self._ahead:
-                return self._read_rest()
-            if type(reader) is BytesReader:
-                return reader.read_all()
-            return self._take(reader.read_all)
-        if not self._ahead:
-            # Most bodies end, or fill it, with one piece.
-            piece = self.read1(amt)
-            if len(piece) == amt or self._reader.ended:
-                return piece
-            self._ahead = piece
-        return self._gather(amt)
+    def comes_over(self, client: object) -> bool:
+        """Whether the rest of the body comes over the connection of `client`."""
+        return self._client is client
 
-    def _read_rest(self) -> bytes:
-        ahead, self._ahead = self._ahead, b""
-        try:
-            return ahead + self._take(self._reader.read_all)
-        except base.errors.IncompleteRead as cut:
-            raise base.errors.IncompleteRead(ahead + cut.partial, cut.expected) from cut
+    def go_on_with(self, client: ReplyOwner) -> None:
+        """Reads the rest of the body from `client`, which has taken the connection over."""
+        self._client = client
+        self._coded.go_on_with(client)
 
-    def _gather(self, size: int) -> bytes:
-        pieces = [self._ahead[:size]]
-        self._ahead = self._ahead[size:]
-        left = size - len(pieces[0])
-        try:
-            while left and not self._reader.ended:
-                piece = self._take(self._reader.read_some, left)
-                pieces.append(piece)
-                left -= len(piece)
-        except base.errors.IncompleteRead as cut:
-            raise base.errors.IncompleteRead(b"".join(pieces), cut.expected) from cut
-        return b"".join(pieces)
+    def cut_off(self) -> None:
+        """The connection was closed, and is another one now: what has not been read is lost."""
+        self._client = None
+        self._reader = FailedReader(
+            base.errors.StateError("the connection of this reply was closed before it was read")
+        )
 
-    def read1(self, n: int = -1) -> bytes:
-        """What can be had with one wait: up to `n` bytes, none only at the end."""
-        if self._closed:
-            self._raise_closed()
-        limit = PIECE_BYTES if n < 0 else n
-        if self._ahead or not limit:
-            data, self._ahead = self._ahead[:limit], self._ahead[limit:]
-            return data
-        return self._take(self._reader.read_some, limit)
-
-    def readinto(self, target: WriteableBuffer, /) -> int:
-        """Fills `target`, a writable buffer; returns the number of bytes, fewer only at the end."""
-        if self._closed:
-            self._raise_closed()
-        view = memoryview(target).cast("B")
-        filled = min(len(self._ahead), view.nbytes)
-        view[:filled], self._ahead = self._ahead[:filled], self._ahead[filled:]
-        try:
-            while filled < view.nbytes and not self._reader.ended:
-                filled += self._take(self._reader.readinto, view[filled:])
-        except base.errors.IncompleteRead as cut:
-            raise base.errors.IncompleteRead(bytes(view[:filled]), cut.expected) from cut
-        return filled
-
-    def readinto1(self, target: WriteableBuffer, /) -> int:
-        """As `readinto`, with at most one wait."""
-        view = memoryview(target).cast("B")
-        data = self.read1(view.nbytes)
-        view[: len(data)] = data
-        return len(data)
-
-    def peek(self, n: int = -1) -> bytes:
-        """The bytes that come next, without taking them; none only at the end."""
-        if self._closed:
-            self._raise_closed()
-        if not self._ahead:
-            self._ahead = self._take(self._reader.read_some, PIECE_BYTES)
-        return self._ahead
-
-    def readline(self, limit: int | None = -1) -> bytes:
-        """The next line with its line end, or up to `limit` bytes of it; none only at the end."""
-        if self._closed:
-            self._raise_closed()
-        most = -1 if limit is None else limit
-        pieces: list[bytes] = []
-        gathered = 0
-        try:
-            while most < 0 or gathered < most:
-                data = self._ahead or self._take(self._reader.read_some, PIECE_BYTES)
-                end = data.find(b"\n") + 1 or len(data)
-                if most >= 0:
-                    end = min(end, most - gathered)
-                piece, self._ahead = data[:end], data[end:]
-                pieces.append(piece)
-                gathered += len(piece)
-                if not data or piece.endswith(b"\n"):
-                    break
-        except base.errors.IncompleteRead as cut:
-            raise base.errors.IncompleteRead(b"".join(pieces), cut.expected) from cut
-        return b"".join(pieces)
+    def read_from(self, source: ReplySource) -> None:
+        """Has `begin` ask `source` for the head, in place of the socket."""
+        self._source, self._lone = source, None
 
     # --- what the head said, under the names of http.client and urllib
 
@@ -217,7 +226,7 @@ class HTTPResponse(ReadsText, io.BufferedIOBase):
 
     def getheader(self, name: str, default: Any = None) -> Any:
         """The values of a field joined with ", ", `default` if there is none."""
-        values = self.headers.get_all(name)
+        values = self._begun_headers().get_all(name)
         if values is not None:
             return ", ".join(values)
         if isinstance(default, str) or not hasattr(default, "__iter__"):
@@ -226,23 +235,30 @@ class HTTPResponse(ReadsText, io.BufferedIOBase):
 
     def getheaders(self) -> list[tuple[str, str]]:
         """All fields as pairs, in the order in which they came."""
-        return self.headers.items()
+        return self._begun_headers().items()
+
+    def _begun_headers(self) -> Headers:
+        if self._head is None:
+            raise base.errors.ResponseNotReady("the reply has not begun: call begin() first")
+        return self.headers
+
+    # Before `begin` the three that follow are what they are in http.client then.
 
     @property
     def length(self) -> int | None:
         """How many bytes of the body are unread; None if only the end will tell."""
-        left = self._reader.left
-        return None if left is None else left + len(self._ahead)
+        left = self._reader.left if self._head is not None else _UNKNOWN
+        return left if left is None or left is _UNKNOWN else left + len(self._ahead)
 
     @property
     def chunked(self) -> bool:
         """Whether the body came chunked."""
-        return type(self._coded) is ChunkedReader
+        return _UNKNOWN if self._head is None else type(self._coded) is ChunkedReader
 
     @property
     def will_close(self) -> bool:
         """Whether the connection closes after this reply."""
-        return self.close_reason is not None
+        return _UNKNOWN if self._head is None else self.close_reason is not None
 
     @property
     def trailers(self) -> Headers | None:
@@ -250,9 +266,25 @@ class HTTPResponse(ReadsText, io.BufferedIOBase):
         return self._reader.trailers
 
     @property
-    def fp(self) -> HTTPResponse | None:
-        """The file that the body is read from: this reply; None once nothing is left."""
-        return None if self.isclosed() else self
+    def fp(self) -> Any:
+        """The file that the body is read from; None once nothing is left.
+
+        That is this reply itself; for one that was made over a socket, what `makefile` gave. Such a
+        file can be replaced. After a switch of protocols it is what follows.
+        """
+        if self._client is not None and self.close_reason is _SWITCHED:
+            return io.BufferedReader(_Following(self._client), 1)  # so it takes nothing ahead
+        if self.isclosed():
+            return None
+        return self if self._lone is None else self._lone.file
+
+    @fp.setter
+    def fp(self, file: Any) -> None:
+        if self._lone is None:
+            raise AttributeError(
+                "the file of a reply can be replaced only if it has one of its own"
+            )
+        self._lone.file = file
 
     # --- the file's other methods
 
@@ -264,12 +296,14 @@ class HTTPResponse(ReadsText, io.BufferedIOBase):
     def __dir__(self) -> list[str]:
         return names_of(self)
 
-    def readable(self) -> bool:
-        return True
-
     def isclosed(self) -> bool:
-        """Whether the body has been read to its end or the reply was closed."""
-        return self._closed or (self._reader.ended and not self._ahead)
+        """Whether no more will come: the body ended, reading failed, or `close` was called."""
+        if self._closed:
+            return True
+        reader = self._reader
+        if reader.ended:
+            return not self._ahead
+        return type(reader) is FailedReader and self._head is not None
 
     def fileno(self) -> int:
         """The descriptor of a connection that closes after this reply.
@@ -277,16 +311,13 @@ class HTTPResponse(ReadsText, io.BufferedIOBase):
         Raises UnsupportedOperation, an OSError, for one that is kept alive: it does not end with
         this reply, and may serve another already.
         """
+        if self._lone is not None and not self.isclosed():
+            return self._lone.file.fileno()
         if self._client is None or self.close_reason is None:
             raise io.UnsupportedOperation(
                 "a kept-alive connection is shared: to use its descriptor, send 'Connection: close'"
             )
         return self._client.fileno()
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._closed
 
     def close(self) -> None:
         """Gives the connection back. A short unread rest is read first, else it is closed."""
@@ -295,7 +326,21 @@ class HTTPResponse(ReadsText, io.BufferedIOBase):
         client = self._client
         if client is not None and not self._drained(client):
             self._fail(None)
+        elif self._lone is not None:
+            self._lone.close()
         self._closed = True
+
+    def detach(self) -> SimpleClient:  # type: ignore[override]
+        """Hands over the connection after the server has switched protocols: 101 (Switching
+        Protocols), or a 2xx to CONNECT. What has come after the head is there to be read.
+
+        Raises UnsupportedOperation for any other reply.
+        """
+        client = self._client
+        if client is None or self.close_reason is not _SWITCHED:
+            raise io.UnsupportedOperation(f"the server did not switch protocols: {self!r}")
+        self._client = None
+        return client.hand_over()
 
     def keep_rest(self) -> None:
         """Reads what is left into memory, if that is little and comes soon.
@@ -328,7 +373,7 @@ class HTTPResponse(ReadsText, io.BufferedIOBase):
             client.end_reply()
         self._ahead = b"".join(pieces)
 
-    def _drained(self, client: HTTPClient) -> bool:
+    def _drained(self, client: ReplyOwner) -> bool:
         """Reads and drops what is left of the body, if that is little and comes soon."""
         limit = client.limits.drain_bytes
         if (self._coded.left or 0) > limit or not client.prepare_to_drain():
@@ -361,7 +406,7 @@ class HTTPResponse(ReadsText, io.BufferedIOBase):
         before anything is read. `limits` are those of the connection unless given. Raises
         LimitExceeded for too many codings.
         """
-        coding = self._head.control.get("content-encoding")
+        coding = None if self._head is None else self._head.control.get("content-encoding")
         if coding is None or self._reader.ended:
             return
         from mini_http.codec.content_coding import decoder_for
@@ -381,7 +426,7 @@ class HTTPResponse(ReadsText, io.BufferedIOBase):
             self._fail(error)
             raise
         client = self._client
-        if client is not None and self._coded.ended:
+        if client is not None and self._coded.ended and self.close_reason is not _SWITCHED:
             self._client = None
             client.end_reply()
         return taken
@@ -396,5 +441,21 @@ class HTTPResponse(ReadsText, io.BufferedIOBase):
 
     _give_up = _fail
 
-    def _raise_closed(self) -> NoReturn:
-        raise ValueError("I/O operation on closed file.")
+
+_SWITCHED = CloseReason.SWITCHED
+_UNKNOWN: Any = "UNKNOWN"
+_NONE_YET: Any = None
+"""What http.client has for status, reason and version, and for headers, before `begin`."""
+
+
+class _Following(io.RawIOBase):
+    """What a connection brings after a reply, as a file. Closing it does not close that."""
+
+    def __init__(self, client: ReplyOwner) -> None:
+        self._client = client
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: WriteableBuffer, /) -> int:
+        return self._client.readinto(target)

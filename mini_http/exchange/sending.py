@@ -11,6 +11,7 @@ from mini_http import base
 from mini_http.base.commands import command
 from mini_http.codec.chunked import write_chunk, write_last_chunk
 from mini_http.codec.framing import content_length
+from mini_http.exchange.request_body import exactly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,14 +28,21 @@ come too early."""
 
 
 class SentFraming:
-    """How a request's body is framed: `fields` to add to the head, and whether it is `chunked`."""
+    """How a request's body is framed: `fields` to add to the head, and whether it is `chunked`.
 
-    __slots__ = ("chunked", "fields", "length")
+    `is_short`: it may go out with the head. One that is watched goes after it, so that it is told
+    of when it has been sent.
+    """
 
-    def __init__(self, fields: tuple[Field, ...], chunked: bool, length: int | None) -> None:
+    __slots__ = ("chunked", "fields", "is_short", "length")
+
+    def __init__(
+        self, fields: tuple[Field, ...], length: int | None, is_watched: bool = False
+    ) -> None:
         self.fields = fields
-        self.chunked = chunked
         self.length = length
+        self.chunked = length is None
+        self.is_short = length is not None and length <= SMALL_BYTES and not is_watched
 
 
 def request_framing(
@@ -45,9 +53,10 @@ def request_framing(
     `control` are those of these fields' names, lowered, that bear on framing.
 
     A Content-Length that was given is kept, and the body must be as long; without one it is the
-    body's own length, or the body is chunked (RFC 9112 section 6). Raises InvalidField for both
-    Content-Length and Transfer-Encoding, for a Transfer-Encoding that is not chunked, and for a
-    Content-Length that the body does not have.
+    body's own length, or the body is chunked (RFC 9112 section 6). Its type and the names of its
+    trailers are told too, unless the caller did. Raises InvalidField for both Content-Length and
+    Transfer-Encoding, for a Transfer-Encoding that is not chunked, and for a Content-Length that
+    the body does not have, or that leaves no place for its trailers.
     """
     if body.length == 0 and not control and not command(method).has_request_body:
         return _NO_BODY_FRAMING
@@ -57,34 +66,56 @@ def request_framing(
         raise base.errors.InvalidField(
             "a request can't have both Content-Length and Transfer-Encoding"
         )
+    told = _description(given, body)
     if codings:
         if len(codings) != 1 or codings[0].lower() != "chunked":
             raise base.errors.InvalidField(
                 f"Transfer-Encoding of a request must be chunked, not {', '.join(codings)}"
             )
-        return SentFraming((), True, None)
+        return SentFraming(told, None)
     if lengths:
-        try:
-            length = content_length(", ".join(lengths))
-        except base.errors.BadFraming as error:
-            raise base.errors.InvalidField(str(error)) from None
-        if body.length is not None and body.length != length:
-            raise base.errors.InvalidField(
-                f"Content-Length is {length}, but the body has {body.length} bytes"
-            )
-        return SentFraming((), False, length)
+        length = _given_length(lengths, body)
+        return SentFraming(told, length, body.is_watched)
     if body.length is None:
-        return SentFraming((("Transfer-Encoding", "chunked"),), True, None)
+        return SentFraming((*told, ("Transfer-Encoding", "chunked")), None)
     if body.length == 0 and not command(method).has_request_body:
         return _NO_BODY_FRAMING
-    return SentFraming((("Content-Length", str(body.length)),), False, body.length)
+    counted = ("Content-Length", str(body.length))
+    return SentFraming((*told, counted), body.length, body.is_watched)
+
+
+def _description(given: Sequence[Field], body: RequestBody) -> tuple[Field, ...]:
+    """What a body says of itself, where the caller does not."""
+    told: list[Field] = []
+    if body.content_type is not None and not _values(given, "content-type"):
+        told.append(("Content-Type", body.content_type))
+    if body.trailer_names and not _values(given, "trailer"):
+        told.append(("Trailer", ", ".join(body.trailer_names)))
+    return tuple(told)
+
+
+def _given_length(lengths: list[str], body: RequestBody) -> int:
+    """The length that the caller gave. Raises InvalidField unless it can be the body's."""
+    try:
+        length = content_length(", ".join(lengths))
+    except base.errors.BadFraming as error:
+        raise base.errors.InvalidField(str(error)) from None
+    if body.length is not None and body.length != length:
+        raise base.errors.InvalidField(
+            f"Content-Length is {length}, but the body has {body.length} bytes"
+        )
+    if body.trailer_names is not None:
+        raise base.errors.InvalidField(
+            "a body with trailers is sent in chunks, so it can't have a Content-Length"
+        )
+    return length
 
 
 def _values(fields: Sequence[Field], lowered_name: str) -> list[str]:
     return [value for name, value in fields if name.lower() == lowered_name]
 
 
-_NO_BODY_FRAMING = SentFraming((), False, 0)
+_NO_BODY_FRAMING = SentFraming((), 0)
 
 
 def send_body(
@@ -95,28 +126,25 @@ def send_body(
     `goes_on` is called when the server says something meanwhile; if it returns False, sending ends.
     Raises InvalidRequest when the body turns out to be of another length than Content-Length says.
     """
-    return all(
-        client.write_unless_input(memoryview(piece), goes_on)
-        for piece in framed_pieces(body, framing)
-    )
+    for piece in framed_pieces(body, framing):
+        if not client.write_unless_input(memoryview(piece), goes_on):
+            return False
+        del piece  # before the next one is read from its file
+    return True
 
 
 def framed_pieces(body: RequestBody, framing: SentFraming) -> Iterator[memoryview | bytes]:
-    """What goes over the wire for `body`, piece by piece. Raises InvalidRequest as above."""
-    if framing.chunked:
-        for piece in body.pieces():
-            if chunk := write_chunk(piece):
-                yield chunk
-        yield write_last_chunk()
+    """What goes over the wire for `body`, piece by piece. Raises InvalidRequest as above.
+
+    Raises InvalidField for trailers, made when the body has been sent, that may not be sent.
+    """
+    if framing.length is not None:
+        why = "that Content-Length says"
+        if body.length is not None:
+            why += ", which it had when it was measured"
+        yield from exactly(body.pieces(), framing.length, "the body", why)
         return
-    left = framing.length or 0
     for piece in body.pieces():
-        left -= piece.nbytes
-        if left < 0:
-            break
-        yield piece
-    if left:
-        raise base.errors.InvalidRequest(
-            f"the body has {'more' if left < 0 else 'fewer'} bytes than the {framing.length} that"
-            " Content-Length says"
-        )
+        if piece.nbytes:
+            yield write_chunk(piece)
+    yield write_last_chunk(body.trailers())

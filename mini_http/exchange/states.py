@@ -24,17 +24,30 @@ class State(IntEnum):
     """The reply head has come, its body has not been read to the end."""
     SWITCHED = 4
     """The connection speaks another protocol: after 101, or as a tunnel."""
+    STARTED = 5
+    """A request is being put together, step by step, and nothing of it has been sent; the
+    connection may still have to be opened."""
 
 
 class Move(IntEnum):
     """What happens to a connection."""
 
     CONNECT = 0
-    SEND = 1
-    GET_REPLY = 2
-    END_REPLY = 3
-    SWITCH = 4
-    CLOSE = 5
+    """The connection is opened."""
+    START = 1
+    """A request is begun, step by step."""
+    PUT_FIELD = 2
+    """A field is added to a request that was begun, or its head is ended."""
+    SEND = 3
+    """A request is sent."""
+    GET_REPLY = 4
+    """The head of a reply has come, and its body is to be read."""
+    END_REPLY = 5
+    """A reply has come to its end, and the connection stays."""
+    SWITCH = 6
+    """The server agrees to speak another protocol."""
+    CLOSE = 7
+    """The connection is closed, by whomever."""
 
 
 def after(state: State, move: Move) -> State:
@@ -42,18 +55,37 @@ def after(state: State, move: Move) -> State:
     try:
         return MOVES[state][move]
     except KeyError:
-        raise base.errors.StateError(
-            f"can't {move.name.lower().replace('_', ' ')} while the connection is"
-            f" {state.name.lower()}"
-        ) from None
+        kind = getattr(base.errors, _ERRORS.get(move, "StateError"))
+        raise kind(f"can't {name_of(move)} while the connection is {name_of(state)}") from None
 
+
+def name_of(member: State | Move) -> str:
+    """A state or a move in words."""
+    return member.name.lower().replace("_", " ")
+
+
+_ERRORS = {
+    Move.START: "CannotSendRequest",
+    Move.PUT_FIELD: "CannotSendHeader",
+    Move.SEND: "CannotSendRequest",
+    Move.GET_REPLY: "ResponseNotReady",
+}
+"""What is raised for a move that is not legal, where http.client has an error of its own for it."""
 
 MOVES: Mapping[State, Mapping[Move, State]] = {
     State.CLOSED: {
         Move.CONNECT: State.IDLE,
+        Move.START: State.STARTED,
         Move.CLOSE: State.CLOSED,
     },
     State.IDLE: {
+        Move.START: State.STARTED,
+        Move.SEND: State.SENDING,
+        Move.CLOSE: State.CLOSED,
+    },
+    State.STARTED: {
+        Move.CONNECT: State.STARTED,
+        Move.PUT_FIELD: State.STARTED,
         Move.SEND: State.SENDING,
         Move.CLOSE: State.CLOSED,
     },

@@ -110,7 +110,7 @@ class Pool:
             try:
                 response = client.exchange(method, target, fields, body)
             except (base.errors.RemoteDisconnected, base.errors.ConnectionBroken):
-                may_resend = reused and not client.reply_begun and command(method).idempotent
+                may_resend = reused and not client.was_received and command(method).idempotent
                 if not (may_resend and body.is_replayable):
                     raise
                 body.rewind()
@@ -119,8 +119,6 @@ class Pool:
                     self.release(client)
                 raise
             else:
-                if client.close_reason is CloseReason.SWITCHED:
-                    client.close()  # who is to speak another protocol needs an own HTTPClient
                 return response
 
     # --- connections

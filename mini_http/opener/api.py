@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
+from mini_http.base.timeouts import NOT_GIVEN
 from mini_http.opener.director import OpenerDirector
 from mini_http.opener.handlers.base import is_urllibs
-from mini_http.opener.timeouts import NOT_GIVEN, for_handlers
+from mini_http.opener.timeouts import for_handlers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mini_http.base.timeouts import Timeout
+    from mini_http.exchange.form_body import FormFields, FormFiles
     from mini_http.opener.handlers.base import BaseHandler
     from mini_http.opener.handlers.http import HTTPSHandler
     from mini_http.opener.replies import Reply
@@ -29,18 +31,26 @@ def urlopen(
     timeout: float | Timeout | None = NOT_GIVEN,
     *,
     context: SSLContext | None = None,
+    json: Any = None,
+    form: FormFields | None = None,
+    files: FormFiles | None = None,
     cafile: str | None = None,
     capath: str | None = None,
     cadefault: bool = False,
 ) -> Reply:
     """Opens a URL or a Request; returns the reply, an HTTPResponse for http and https.
 
-    `data` is the body, and makes the request a POST. `timeout` is in seconds, for connecting and
-    for each wait, or a Timeout. `context` is used for https as it is. Connections are kept alive
-    and shared with every other opener of the process. `cafile`, `capath` and `cadefault` are there
-    for programs written for Python before 3.13. Raises URLError and, for a reply whose status is an
-    error, HTTPError.
+    `data` is the body, and makes the request a POST; so do `json`, a value to send as such, and the
+    fields of a `form` with its `files`. `timeout` is in seconds, for connecting and for each wait,
+    or a Timeout. `context` is used for https as it is. Connections are kept alive and shared with
+    every other opener of the process. `cafile`, `capath` and `cadefault` are there for programs
+    written for Python before 3.13. Raises URLError and, for a reply whose status is an error,
+    HTTPError; TypeError for two bodies.
     """
+    if json is not None or form is not None or files is not None:
+        from mini_http.exchange.form_body import body_of
+
+        data = body_of(data, json, form, files)
     if cafile or capath or cadefault:
         handler = _trusting(cafile, capath, context)
         return build_opener(handler).open(url, data, timeout)

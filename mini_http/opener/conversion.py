@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mini_http.base.timeouts import NOT_GIVEN
 from mini_http.opener.request import Request
-from mini_http.opener.timeouts import NOT_GIVEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ from _thread import get_ident  # importing threading takes a millisecond
 from bisect import insort
 from sys import audit
 
+from mini_http.base.timeouts import NOT_GIVEN
 from mini_http.base.version import __version__
 from mini_http.opener.conversion import as_request
 from mini_http.opener.request import Request
-from mini_http.opener.timeouts import NOT_GIVEN, for_handlers
+from mini_http.opener.timeouts import for_handlers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

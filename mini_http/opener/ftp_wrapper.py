@@ -11,10 +11,10 @@ import ftplib
 import os
 
 from mini_http import base
-from mini_http.base.timeouts import Deadline
+from mini_http.base.timeouts import NOT_GIVEN, Deadline
 from mini_http.connect.simple_client import SimpleClient
 from mini_http.opener.ftp_client import PLAIN, FTPClient
-from mini_http.opener.timeouts import NOT_GIVEN, timeout_of
+from mini_http.opener.timeouts import timeout_of
 from mini_http.opener.transfers import Transfer, TransferFile
 
 TYPE_CHECKING = False

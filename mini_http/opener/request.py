@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mini_http.base.timeouts import Deadline, Timeout
+    from mini_http.exchange.form_body import FormFields, FormFiles
     from mini_http.exchange.request_body import RequestBody
     from mini_http.exchange.response import HTTPResponse
     from mini_http.opener.handlers.authentication import Refusal
@@ -26,9 +27,13 @@ _PLACED_FIELDS = frozenset({"Host", "Proxy-authorization"})
 class Request:
     """A request for `url`, with `data` as its body and `headers` as its fields.
 
-    The method is `method` if given, else POST with data and GET without. `headers` and
+    The method is `method` if given, else POST with a body and GET without. `headers` and
     `unredirected_hdrs` are dicts by `name.capitalize()`, as in urllib; what is sent keeps the
-    spelling that the caller gave. Raises InvalidURL, which is a ValueError.
+    spelling that the caller gave.
+
+    Instead of `data` there may be a value to send as `json`, or the fields of a `form`, its `files`
+    or both; `data` is then what `body_of` makes of them. Raises InvalidURL, which is a ValueError,
+    and TypeError for two bodies.
     """
 
     timeout: float | Timeout | None
@@ -68,6 +73,10 @@ class Request:
         origin_req_host: str | None = None,
         unverifiable: bool = False,
         method: str | None = None,
+        *,
+        json: Any = None,
+        form: FormFields | None = None,
+        files: FormFiles | None = None,
     ) -> None:
         try:
             self._full_url, self.url = _parsed(url)
@@ -76,6 +85,10 @@ class Request:
         self.headers: dict[str, str] = {}
         self.unredirected_hdrs: dict[str, str] = {}
         self._spelling: dict[str, str] = {}
+        if json is not None or form is not None or files is not None:
+            from mini_http.exchange.form_body import body_of
+
+            data = body_of(data, json, form, files)
         self._data = data
         if headers:
             if not hasattr(headers, "items"):
@@ -170,7 +183,7 @@ class Request:
 
     @property
     def data(self) -> Any:
-        """The body: bytes, a file or an iterable of bytes. Setting it drops Content-Length."""
+        """The body: what `request_body` takes. Setting it drops Content-Length."""
         return self._data
 
     @data.setter

@@ -22,7 +22,7 @@ from errno import EISDIR
 from mini_http import base
 from mini_http.base.timeouts import DEFAULT_TIMEOUT
 from mini_http.exchange.body import BodyReader, BytesReader
-from mini_http.exchange.request_body import NO_BODY, RequestBody
+from mini_http.exchange.request_body import NO_BODY, BodyWrapper, RequestBody
 from mini_http.keepalive.pool import shared_pool
 from mini_http.tools.har import Exchange, write_har
 from mini_http.tools.masking import Masker
@@ -178,28 +178,20 @@ class _Account:
         )
 
 
-class _WatchedBody(RequestBody):
+class _WatchedBody(BodyWrapper):
     """A request body whose bytes are kept as they are sent."""
 
     def __init__(self, body: RequestBody) -> None:
-        self._body = body
-        self.length = body.length
+        super().__init__(body)
         self._pieces: list[bytes] = []
         self._has_ended = body.length == 0
 
     def pieces(self) -> Iterator[memoryview]:
         self._pieces, self._has_ended = [], False
-        for piece in self._body.pieces():
+        for piece in self.body.pieces():
             self._pieces.append(bytes(piece))
             yield piece
         self._has_ended = True
-
-    def rewind(self) -> None:
-        self._body.rewind()
-
-    @property
-    def is_replayable(self) -> bool:
-        return self._body.is_replayable
 
     def sent(self) -> bytes | None:
         """The body, if all of it was sent."""

@@ -199,7 +199,7 @@ def _comparable(url: str) -> str:
         return url
 
 
-# the texts of the two errors whose constructors take no message
+# the texts of two errors whose constructors take no message
 _CUT = re.compile(r"IncompleteRead\([0-9]+ bytes read(?:, ([0-9]{1,19}) more expected)?\)")
 _LIMIT = re.compile(r"(?s)got more than ([0-9]{1,19}) (.*?)(?:, found ([0-9]{1,19}))?")
 
@@ -219,6 +219,8 @@ def _recorded_error(text: str) -> Exception:
             return base.errors.ProtocolError(message)
         limit, what, found = past.groups()
         return base.errors.LimitExceeded(what, int(limit), int(found) if found else None)
+    if kind in (base.errors.BadStatusLine, base.errors.UnknownProtocol):
+        return base.errors.BadStatusLine("", message)
     reason = _reason(kind, message)
     if reason is None:
         error: base.errors.MiniHTTPError = kind(message)

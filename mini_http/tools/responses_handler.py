@@ -154,7 +154,8 @@ class _RequestsReply(HTTPResponse):
     __slots__ = ("_raw",)
 
     def __init__(self, method: str, head: ResponseHead, raw: Any) -> None:
-        super().__init__(head, _RawReader(raw, body_length(method, head)))
+        self.url = ""
+        self.take_head(head, _RawReader(raw, body_length(method, head)))
         self._raw = raw
 
     def close(self) -> None:

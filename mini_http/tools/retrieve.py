@@ -12,12 +12,12 @@ from contextlib import closing
 from copy import copy
 
 from mini_http import base
+from mini_http.base.timeouts import NOT_GIVEN
 from mini_http.codec.framing import content_length
 from mini_http.exchange.response import HTTPResponse
 from mini_http.opener import api, local_paths
 from mini_http.opener.conversion import as_request
 from mini_http.opener.request import Request
-from mini_http.opener.timeouts import NOT_GIVEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -146,4 +146,4 @@ def made_reply(method: str, head: ResponseHead, reader: BodyReader) -> HTTPRespo
     take.
     """
     has_body = response_framing(method, head) is not NO_BODY
-    return HTTPResponse(head, reader if has_body else BodyReader())
+    return HTTPResponse.of(head, reader if has_body else BodyReader())

@@ -27,7 +27,7 @@ REGISTRY = """
 """
 WORDS = REGISTRY.split()
 REGISTERED = list(zip(WORDS[::3], WORDS[1::3], WORDS[2::3], strict=True))
-UNREGISTERED = {"PURGE"}
+UNREGISTERED = {"PURGE", "BAN"}
 
 
 @pytest.mark.parametrize(("name", "safe", "idempotent"), REGISTERED)
@@ -51,12 +51,17 @@ def test_each_row_is_found_by_its_name_and_is_consistent(row):
     assert row.rfc.startswith("RFC ") == (row.name not in UNREGISTERED)
 
 
-@pytest.mark.parametrize("name", ["get", "Post", "BREW", "M-SEARCH", ""])
+@pytest.mark.parametrize("name", ["get", "Post", "BREW", "M-SEARCH", "SUBSCRIBE", "NOTIFY", ""])
 def test_of_an_unknown_method_nothing_is_assumed(name):
     row = command(name)
     assert row == Command(name)
     assert not any([row.safe, row.idempotent, row.has_request_body, row.opens_tunnel])
     assert row.reply_has_body
+
+
+def test_what_caches_are_told_by_may_be_sent_again_but_is_not_safe():
+    for name in UNREGISTERED:
+        assert (command(name).safe, command(name).idempotent) == (False, True)
 
 
 def test_only_the_reply_to_head_never_has_a_body():

@@ -133,7 +133,13 @@ def test_a_leaf_is_caught_as_each_class_above_it_and_as_url_error_and_os_error(n
         ("IncompleteRead", http.client.IncompleteRead),
         ("RemoteDisconnected", http.client.RemoteDisconnected),
         ("RemoteDisconnected", ConnectionResetError),
+        ("SendBroken", BrokenPipeError),
+        ("UnknownProtocol", http.client.UnknownProtocol),
         ("StateError", http.client.ImproperConnectionState),
+        ("CannotSendRequest", http.client.CannotSendRequest),
+        ("CannotSendHeader", http.client.CannotSendHeader),
+        ("ResponseNotReady", http.client.ResponseNotReady),
+        ("NotConnected", http.client.NotConnected),
         ("StateError", http.client.HTTPException),
     ],
 )
@@ -200,9 +206,19 @@ def test_limit_exceeded_names_the_limit_and_both_numbers():
     assert (error.limit, error.found) == (100, 130)
 
 
-def test_bad_status_line_keeps_the_line():
-    assert errors.BadStatusLine("no HTTP/1 status line: 'x'", "x").line == "x"
-    assert errors.BadStatusLine("no HTTP/1 status line").line == ""
+def test_bad_status_line_is_made_of_the_line_as_in_http_client():
+    error = errors.BadStatusLine("x")
+    assert (error.line, error.args, str(error)) == ("x", ("x",), "no HTTP/1 status line: 'x'")
+    assert str(errors.BadStatusLine("x", "in other words")) == "in other words"
+    assert repr(errors.BadStatusLine("")) == repr(http.client.BadStatusLine(""))
+
+
+def test_an_unknown_protocol_names_the_version():
+    error = errors.UnknownProtocol("HTTP/2.0")
+    assert error.version == "HTTP/2.0"
+    assert "'HTTP/2.0'" in str(error)
+    assert error.line == "HTTP/2.0"
+    assert errors.UnknownProtocol("HTTP/2.0", "HTTP/2.0 200", "words").line == "HTTP/2.0 200"
 
 
 def test_a_refused_tunnel_has_what_the_proxy_said_and_a_reason_as_in_urllib():
@@ -268,7 +284,7 @@ def test_a_failed_connection_gives_each_reason_once_with_its_addresses(failures,
 def test_a_failed_connection_has_the_number_and_the_error_of_the_last_address():
     failures = [unreachable("::1"), refused("127.0.0.1")]
     error = errors.connect_failed("host:80", failures)
-    assert type(error) is errors.ConnectFailed
+    assert type(error) is errors.ConnectRefused
     assert error.reason is failures[-1]
     assert (error.errno, error.strerror) == (errno.ECONNREFUSED, "Connection refused")
 
@@ -305,7 +321,7 @@ def test_what_a_class_adds_survives_pickling():
     headers = Headers([("Via", "here")])
     revived = pickle.loads(pickle.dumps(errors.TunnelRefused("no", 407, headers, b"page")))
     assert (revived.status, revived.headers, revived.body) == (407, headers, b"page")
-    revived = pickle.loads(pickle.dumps(errors.BadStatusLine("no status line", "x")))
+    revived = pickle.loads(pickle.dumps(errors.BadStatusLine("x", "no status line")))
     assert revived.line == "x"
 
 

@@ -1,13 +1,19 @@
 """One client at work on large bodies, in a process of its own, so that memory is all its own.
 
     python alone.py stream CLIENT URL SMALL_URL CAFILE
+    python alone.py upload CLIENT URL SMALL_URL FILE bytes|file CAFILE
     python alone.py bodies CLIENT URL CAFILE
 
 `stream` reads one body in pieces. It prints, as JSON, the milliseconds that it took and the KiB by
 which the process's memory at its highest exceeded what it was just before, when the client had
-already fetched the small page. `bodies` fetches a body into bytes, 200 times, and prints the
-microseconds each took. How an allocator gives back and fetches pages weighs as much there as the
-client's own work, and depends on all that went before.
+already fetched the small page. `upload` prints the same for FILE sent as a body, either as the open
+file or as bytes that were read before, when the client had already sent a small body. The small
+ones go to another server, so that all begin with a new connection: with one that was used before,
+the kernel has other buffers, and all clients take up to half as long again.
+
+`bodies` fetches a body into bytes, 200 times, and prints the microseconds each took. How an
+allocator gives back and fetches pages weighs as much there as the client's own work, and depends on
+all that went before.
 """
 
 from __future__ import annotations
@@ -24,6 +30,8 @@ from typing import TYPE_CHECKING
 from clients import CLIENTS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from client import Client
 
 STATUS = Path("/proc/self/status")
@@ -54,15 +62,36 @@ def make_client(name: str, cafile: str) -> Client:
 def stream(name: str, url: str, small_url: str, cafile: str) -> dict[str, float]:
     client = make_client(name, cafile)
     client.stream(small_url)
+    figures = cost_of(lambda: client.stream(url))
+    client.close()
+    return figures
+
+
+def upload(
+    name: str, url: str, small_url: str, path: str, kind: str, cafile: str
+) -> dict[str, float]:
+    client = make_client(name, cafile)
+    length = Path(path).stat().st_size
+    with open(path, "rb") as file:
+        body = file.read() if kind == "bytes" else file
+        client.upload(small_url, b"small", 5)
+        figures = cost_of(lambda: json.loads(client.upload(url, body, length))["length"])
+    if figures["moved"] != length:
+        raise ValueError(f"{figures['moved']} bytes arrived of {length}")
+    client.close()
+    return figures
+
+
+def cost_of(work: Callable[[], int]) -> dict[str, float]:
+    """What it takes to move the bytes that `work` says it has moved."""
     gc.collect()
     forget_peak()
     before = peak_kibibytes()
     start = perf_counter()
-    received = client.stream(url)
+    moved = work()
     seconds = perf_counter() - start
     grown = peak_kibibytes() - before
-    client.close()
-    return {"milliseconds": seconds * 1e3, "kibibytes": grown, "received": received}
+    return {"milliseconds": seconds * 1e3, "kibibytes": grown, "moved": moved}
 
 
 def bodies(name: str, url: str, cafile: str) -> dict[str, float]:
@@ -77,5 +106,5 @@ def bodies(name: str, url: str, cafile: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    work = stream if sys.argv[1] == "stream" else bodies
+    work = {"stream": stream, "upload": upload, "bodies": bodies}[sys.argv[1]]
     print(json.dumps(work(*sys.argv[2:])))

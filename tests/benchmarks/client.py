@@ -3,6 +3,8 @@
     getter(url)       a function that fetches the page once, over a connection kept alive
     fresh_getter(url) the same, with a connection of its own each time
     stream(url)       reads the body in pieces of 64 KiB, keeps none, and returns its length
+    upload(url, body, length)
+                      sends bytes or an open file, with a Content-Length, and returns the reply
     IMPORT, COLD      source of two programs: one that imports the library, one that also fetches
                       the page URL, trusting the authority in CAFILE, and ends
 
@@ -14,7 +16,7 @@ from __future__ import annotations
 import ssl
 import threading
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +47,9 @@ class Client:
         raise NotImplementedError
 
     def stream(self, url: str) -> int:
+        raise NotImplementedError
+
+    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
         raise NotImplementedError
 
     def close(self) -> None:

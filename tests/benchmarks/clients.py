@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from client import PIECE, Client, read_in_pieces
 from plain_clients import BareSocket, HTTPClient, Urllib
@@ -61,6 +61,11 @@ with urlopen(URL, context=context) as reply:
         with self.urlopen(url) as reply:
             return read_in_pieces(reply.read)
 
+    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
+        with self.urlopen(url, data=body) as reply:
+            received: bytes = reply.read()
+            return received
+
 
 class Urllib3(Client):
     name = "urllib3"
@@ -89,6 +94,12 @@ urllib3.PoolManager(ca_certs=CAFILE).request("GET", URL).data
         received = sum(map(len, reply.stream(PIECE)))
         reply.release_conn()
         return received
+
+    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
+        # Without a length it would send a file in chunks.
+        headers = {"Content-Length": str(length)}
+        reply: bytes = self.pool.request("POST", url, body=body, headers=headers).data
+        return reply
 
 
 class Requests(Client):
@@ -122,6 +133,10 @@ requests.get(URL, verify=CAFILE).content
         with self.session.get(url, stream=True) as reply:
             return sum(map(len, reply.iter_content(PIECE)))
 
+    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
+        reply: bytes = self.session.post(url, data=body).content
+        return reply
+
 
 class HTTPX(Client):
     name = "httpx"
@@ -150,6 +165,10 @@ httpx.get(URL, verify=ssl.create_default_context(cafile=CAFILE)).content
     def stream(self, url: str) -> int:
         with self.client.stream("GET", url) as reply:
             return sum(map(len, reply.iter_bytes(PIECE)))
+
+    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
+        reply: bytes = self.client.post(url, content=body).content
+        return reply
 
 
 class PycURL(Client):
@@ -212,6 +231,19 @@ body.getvalue()
         curl.close()
         return received
 
+    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
+        curl, reply = self.open(url), io.BytesIO()
+        if isinstance(body, bytes):
+            curl.setopt(curl.POSTFIELDS, body)
+        else:
+            curl.setopt(curl.POST, True)
+            curl.setopt(curl.POSTFIELDSIZE_LARGE, length)
+            curl.setopt(curl.READDATA, body)
+        curl.setopt(curl.WRITEDATA, reply)
+        curl.perform()
+        curl.close()
+        return reply.getvalue()
+
 
 class Pyreqwest(Client):
     name = "pyreqwest"
@@ -247,6 +279,16 @@ with builder.build() as client:
             while piece := read(PIECE):
                 received += len(piece)
             return received
+
+    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
+        request = self.client.post(url)
+        if isinstance(body, bytes):
+            request = request.body_bytes(body)
+        else:
+            # It takes only iterables, and sends what has no length in chunks.
+            request = request.header("Content-Length", str(length))
+            request = request.body_stream(iter(lambda: body.read(PIECE), b""))
+        return bytes(request.build().send().bytes())
 
 
 class Aiohttp(Client):
@@ -306,6 +348,16 @@ asyncio.run(main())
             return received
 
         return self.loop.run_until_complete(read())
+
+    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
+        # Bytes as a file, as its manual has it for long ones.
+        data = io.BytesIO(body) if isinstance(body, bytes) else body
+
+        async def send() -> bytes:
+            async with self.session.post(url, data=data) as reply:
+                return await reply.read()
+
+        return self.loop.run_until_complete(send())
 
 
 CLIENTS: list[type[Client]] = [

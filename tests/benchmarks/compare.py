@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from client import Client
     from support.nginx import Nginx
+    from support.upload_server import UploadServer
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -57,6 +58,7 @@ def main() -> None:
     import trustme
     from support.certificates import Certificates
     from support.nginx import Nginx, find_nginx
+    from support.upload_server import UploadServer
 
     if find_nginx() is None:
         sys.exit("nginx is not installed (Debian: apt-get install nginx-light)")
@@ -67,7 +69,8 @@ def main() -> None:
                 near = stack.enter_context(Nginx(certificates, access_log=False))
             nginx = stack.enter_context(Nginx(certificates, access_log=False))
             nginx.add_sparse_file("big", BIG_MEGABYTES << 20)
-            run(options, nginx, near, str(certificates.ca_file))
+            taker = stack.enter_context(UploadServer())
+            run(options, nginx, near, taker, str(certificates.ca_file))
 
 
 def parse_options() -> argparse.Namespace:
@@ -101,9 +104,11 @@ def chosen(names: list[str]) -> Callable[[str], list[str]]:
     return parse
 
 
-def run(options: argparse.Namespace, nginx: Nginx, near: Nginx, cafile: str) -> None:
+def run(
+    options: argparse.Namespace, nginx: Nginx, near: Nginx, taker: UploadServer, cafile: str
+) -> None:
     clients, missing = make_clients(options.clients, cafile)
-    bench = Bench(nginx, near, cafile, clients, options.quick)
+    bench = Bench(nginx, near, taker, cafile, clients, options.quick)
     gc.collect()
     gc.freeze()  # what ten libraries have loaded must not slow down the one that is timed
     facts = machine_facts(nginx, clients)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from client import PIECE, Client, read_in_pieces
@@ -44,10 +44,10 @@ with context.wrap_socket(plain, server_hostname=to.hostname) as stream:
             return self.context().wrap_socket(sock, server_hostname=to.hostname)
         return sock
 
-    def request(self, url: str, *more: str) -> bytes:
+    def request(self, url: str, *more: str, method: str = "GET") -> bytes:
         to = urlsplit(url)
         return "\r\n".join(
-            [f"GET {to.path} HTTP/1.1", f"Host: {to.netloc}", *more, "\r\n"]
+            [f"{method} {to.path} HTTP/1.1", f"Host: {to.netloc}", *more, "\r\n"]
         ).encode()
 
     def lengths(self, url: str) -> tuple[int, int]:
@@ -110,6 +110,17 @@ with context.wrap_socket(plain, server_hostname=to.hostname) as stream:
                 )
             return received
 
+    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
+        head = self.request(url, f"Content-Length: {length}", "Connection: close", method="POST")
+        with self.open(url) as sock:
+            sock.sendall(head)
+            if isinstance(body, bytes):
+                sock.sendall(body)
+            else:
+                sock.sendfile(body)
+            reply = b"".join(iter(lambda: sock.recv(PIECE), b""))
+        return reply.partition(b"\r\n\r\n")[2]
+
 
 class HTTPClient(Client):
     name = "http.client"
@@ -162,6 +173,14 @@ connection.getresponse().read()
         connection.close()
         return received
 
+    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
+        connection = self.open(url)
+        # Without a length it would send a file in chunks.
+        connection.request("POST", urlsplit(url).path, body, {"Content-Length": str(length)})
+        reply = connection.getresponse().read()
+        connection.close()
+        return reply
+
 
 class Urllib(Client):
     """Has a connection of its own for every request, whatever is asked of it."""
@@ -196,3 +215,12 @@ with urllib.request.urlopen(URL, context=context) as reply:
 
         with urllib.request.urlopen(url) as reply:
             return read_in_pieces(reply.read)
+
+    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
+        import urllib.request
+
+        fields = {"Content-Type": "application/octet-stream", "Content-Length": str(length)}
+        request = urllib.request.Request(url, body, fields)
+        with urllib.request.urlopen(request) as reply:
+            received: bytes = reply.read()
+            return received

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from client import Client
     from support.nginx import Nginx
+    from support.upload_server import UploadServer
 
     Run = Callable[[], float]
     """One client's share of a round; returns its figure."""
@@ -41,11 +42,12 @@ BIG_MEGABYTES = 200
 class Bench:
     """What all rows share: the servers, the clients, how long to go on, and who failed.
 
-    `near` is a server that was started within `one_core`.
+    `near` is a server that was started within `one_core`; `taker` one that takes uploads.
     """
 
     nginx: Nginx
     near: Nginx
+    taker: UploadServer
     cafile: str
     clients: Mapping[str, Client]
     quick: bool = False
@@ -177,8 +179,15 @@ def cold_starts(bench: Bench) -> dict[str, list[float]]:
 
 def streams(bench: Bench, what: str, rounds: int) -> dict[str, list[float]]:
     """What `alone.stream` measured for each client and round."""
-    pages = [bench.page("big"), bench.page("1k"), bench.cafile]
+    pages = [bench.page("big"), bench.near_page("1k"), bench.cafile]
     return bench.in_turn(lambda client: lambda: alone("stream", client, pages)[what], rounds)
+
+
+def uploads(bench: Bench, kind: str, what: str, rounds: int) -> dict[str, list[float]]:
+    """What `alone.upload` measured for each client and round."""
+    pages = [bench.taker.url, bench.near_page("post")]
+    given = [*pages, str(bench.nginx.files / "big"), kind, bench.cafile]
+    return bench.in_turn(lambda client: lambda: alone("upload", client, given)[what], rounds)
 
 
 def large_bodies(bench: Bench) -> dict[str, list[float]]:
@@ -229,6 +238,24 @@ ROWS = [
     Row("megabyte", "1 MB into bytes", "µs", large_bodies),
     Row("stream", f"{BIG_MEGABYTES} MB streamed", "ms", lambda b: streams(b, "milliseconds", 9)),
     Row("memory", "memory grown by that", "KiB", lambda b: streams(b, "kibibytes", 3)),
+    Row(
+        "upload",
+        f"{BIG_MEGABYTES} MB sent from a file",
+        "ms",
+        lambda b: uploads(b, "file", "milliseconds", 9),
+    ),
+    Row(
+        "upload_memory",
+        "memory grown by that",
+        "KiB",
+        lambda b: uploads(b, "file", "kibibytes", 3),
+    ),
+    Row(
+        "upload_bytes",
+        f"{BIG_MEGABYTES} MB sent from bytes",
+        "ms",
+        lambda b: uploads(b, "bytes", "milliseconds", 9),
+    ),
     Row("threads", f"{THREADS} threads, one opener", "µs", lambda b: b.threads(b.page("1k"), 200)),
     Row("import", "import", "ms", imports),
     Row("cold", "cold start to first HTTPS body", "ms", cold_starts),

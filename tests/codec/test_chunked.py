@@ -156,6 +156,31 @@ def test_what_goes_beyond_a_limit_is_refused_at_every_split(coded, words):
             decoded(pieces, decoder)
 
 
+@pytest.mark.parametrize(
+    ("coded", "error"),
+    [
+        (b"0" * 65536 + b"a\r\nhello world\r\n0\r\n\r\n", LimitExceeded),
+        (b"0" * 65536, LimitExceeded),
+        (b"<" * 21, LimitExceeded),
+        (b"<" * 19 + b"\n", BadChunk),
+        (b"<" * 20, BadChunk),
+        (b"00000000000000005\r\n" + b"x" * 100, BadChunk),
+    ],
+)
+def test_the_length_of_a_size_is_looked_at_before_its_digits(coded, error):
+    with pytest.raises(error):
+        ChunkDecoder(LIMITS).decode(coded)
+
+
+def test_a_line_that_is_too_long_is_named_with_both_numbers():
+    with pytest.raises(LimitExceeded) as caught:
+        ChunkDecoder().decode(b"0" * 65536 + b"a\r\nhello world\r\n")
+    assert (caught.value.limit, caught.value.found) == (4096, 65539)
+    with pytest.raises(LimitExceeded) as caught:
+        ChunkDecoder(LIMITS).decode(b"5;" + b"x" * 17 + b"\r\nhello")
+    assert (caught.value.limit, caught.value.found) == (20, 21)
+
+
 def test_what_just_keeps_a_limit_is_read():
     coded = b"2;" + b"x" * 16 + b"\r\nhi\r\n0\r\nA: " + b"x" * 23 + b"\r\n\r\n"
     for pieces in every_split(coded):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mini_http.base.commands import COMMANDS
 from mini_http.base.errors import BadFraming
 from mini_http.codec.framing import (
     CHUNKED,
@@ -84,6 +85,14 @@ def test_a_transfer_encoding_that_is_not_chunked_alone_is_refused(value):
 def test_more_than_one_transfer_encoding_is_refused(lines):
     with pytest.raises(BadFraming, match=r"is not chunked alone$"):
         response_framing("GET", head(*[f"Transfer-Encoding: {value}" for value in lines]))
+
+
+@pytest.mark.parametrize("row", COMMANDS, ids=lambda row: row.name)
+def test_the_row_of_a_command_says_whether_its_reply_has_a_body(row):
+    found = response_framing(row.name, head("Content-Length: 5"))
+    assert found == (NO_BODY if row.opens_tunnel or not row.reply_has_body else Length(5))
+    refused = response_framing(row.name, head("Content-Length: 5", status=407))
+    assert refused == (Length(5) if row.reply_has_body else NO_BODY)
 
 
 BAD_LENGTHS = [

@@ -7,6 +7,7 @@ import random
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support.streams import every_cut
 
 from mini_http.base.errors import (
     BadField,
@@ -14,10 +15,15 @@ from mini_http.base.errors import (
     InvalidField,
     LimitExceeded,
     MiniHTTPError,
+    UnknownProtocol,
 )
 from mini_http.base.limits import DEFAULT_LIMITS, Limits
 from mini_http.codec.framing import close_reason, response_framing
 from mini_http.codec.heads import (
+    check_head_begun,
+    check_method,
+    check_target,
+    field_line,
     field_lines,
     read_response_head,
     read_response_head_by_lines,
@@ -28,6 +34,16 @@ from mini_http.codec.heads import (
 TOKEN_CHARACTERS = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 # --- writing
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [(b"HTTP/2.0 200 OK", "HTTP/2.0"), (b"HTTP/3 200", "HTTP/3"), (b"HTTP/0.9 200", "HTTP/0.9")],
+)
+def test_a_reply_of_another_version_names_the_version(line, version):
+    with pytest.raises(UnknownProtocol) as caught:
+        read_response_head(line + b"\r\n\r\n")
+    assert caught.value.version == version
 
 
 def test_a_request_head_is_its_line_its_fields_and_an_empty_line():
@@ -122,6 +138,52 @@ def test_the_error_says_what_may_stand_in_a_value_beyond_iso_8859_1():
 def test_the_fields_that_bear_on_the_connection_are_told_apart():
     lines = field_lines((("CONNECTION", "x"), ("Expect", "y"), ("Accept", "z")))
     assert lines.control == {"connection", "expect"}
+
+
+# one by one, as a step-by-step writer needs them
+
+
+@pytest.mark.parametrize("method", [*BAD_METHODS, "GE\x00T"])
+def test_a_method_alone_is_checked_each_time(method):
+    for _ in range(2):
+        with pytest.raises(InvalidField, match=r"^method can't contain control characters"):
+            check_method(method)
+
+
+@pytest.mark.parametrize("target", BAD_TARGETS)
+def test_a_target_alone_is_checked(target):
+    with pytest.raises(InvalidField, match=r"^request target must be visible ASCII"):
+        check_target(target)
+
+
+def test_what_may_be_sent_passes_the_checks():
+    assert check_method("M-SEARCH") is None
+    assert check_target("*") is None
+
+
+def test_a_field_alone_is_its_line():
+    assert field_line("x-UPPER", " caf\xe9\t") == "x-UPPER:  caf\xe9\t\r\n"
+    assert field_line("A", "") == "A: \r\n"
+
+
+@pytest.mark.parametrize("name", [*BAD_NAMES, 5, None, b"A"])
+def test_a_field_alone_has_its_name_checked(name):
+    with pytest.raises(InvalidField, match=r"^Invalid header name"):
+        field_line(name, "b")
+
+
+@pytest.mark.parametrize("value", [*BAD_VALUES, 5, None, b"a"])
+def test_a_field_alone_has_its_value_checked(value):
+    with pytest.raises(InvalidField, match=r"^Invalid header value"):
+        field_line("A", value)
+
+
+@pytest.mark.parametrize(
+    "fields", [[], [("Host", "a")], [("A", "b"), ("a", ""), ("C", "caf\xe9 ")]], ids=len
+)
+def test_step_by_step_makes_the_same_head(fields):
+    steps = ["PUT /a HTTP/1.1\r\n", *(field_line(name, value) for name, value in fields), "\r\n"]
+    assert "".join(steps).encode("latin-1") == write_request_head("PUT", "/a", fields)
 
 
 def parsed_request(head):
@@ -378,6 +440,81 @@ def test_a_trailer_is_read(block, expected):
 def test_a_trailer_that_breaks_the_rules_is_refused(block, error, words):
     with pytest.raises(error, match=words):
         read_trailers(block)
+
+
+# --- heads whose end never came
+
+WELL_BEGUN = [
+    b"HTTP/1.1 200 OK\r\nA: b\r\n folded\r\nC: d\r\n\r\n",
+    b"HTTP/1.0 404\nA: b\nfound out later\n\n",
+    b"HTTP/1.9 200 OK\r\n" + b"A: b\r\n" * 1000 + b"\r\n",
+]
+
+
+@pytest.mark.parametrize("block", WELL_BEGUN, ids=lambda block: repr(block[:20]))
+def test_of_a_good_beginning_there_is_nothing_to_say(block):
+    for begun in every_cut(block[:300]):
+        assert check_head_begun(begun) is None
+    assert check_head_begun(block[:-2]) is None
+
+
+@pytest.mark.parametrize(
+    ("begun", "line"),
+    [
+        (b"h", "h"),
+        (b"HTTP/2.0 200 OK\r\nA: b\r\n", "HTTP/2.0 200 OK"),
+        (b"HTTP/2", "HTTP/2"),
+        (b"HT\r", "HT"),
+        (b"HTTP/1\n", "HTTP/1"),
+        (b"\r\nHTTP/1.1 200 OK\r\n", ""),
+        (b"\n", ""),
+        (b"ICY 200 OK\r\n", "ICY 200 OK"),
+        (b"HTTP/1.1 2000 x\r\n", "HTTP/1.1 2000 x"),
+        (b"HTTP/1.1 200 O\0K\nA: b\n", "HTTP/1.1 200 O\0K"),
+        (b"\0\0\x12\x04\0\0\0\0\0", "\0\0\x12\x04\0\0\0\0\0"),
+        (b"<html>" + b"x" * 100_000, "<html>" + "x" * 100_000),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_what_can_be_no_beginning_of_a_reply_is_refused_with_its_line(begun, line):
+    with pytest.raises(BadStatusLine, match=r"^no HTTP/1 status line: '") as caught:
+        check_head_begun(begun)
+    assert caught.value.line == (line or "''")
+    assert len(str(caught.value)) < 150
+
+
+@pytest.mark.parametrize(
+    ("begun", "words"),
+    [
+        (b"HTTP/1.1 200 Ok" + b"k" * 65536, r"^got more than 65536 bytes in line 1 of the reply h"),
+        (b"HTTP/1.1 200 Ok" + b"k" * 65536 + b"\r\n", r"bytes in line 1 .*, found 65551$"),
+        (b"HTTP/1.1 200 OK\r\nA: b\r\nX: " + b"x" * 65536, r"bytes in line 3 .*, found 65539$"),
+        (b"HTTP/1.1 100 OK\r\nr\n" * 32768, r"^got more than 1000 headers, found 65535$"),
+        (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1001, r"^got more than 1000 headers, found 1001$"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_a_head_that_would_be_too_long_is_refused_before_its_end(begun, words):
+    with pytest.raises(LimitExceeded, match=words):
+        check_head_begun(begun)
+
+
+def test_fields_are_counted_by_the_limit_that_is_given_and_folded_lines_are_none():
+    limits = Limits(fields=2, line_bytes=20)
+    lines = b"HTTP/1.1 200 OK\r\n" + b"A: bcdefghijklmnopqr\r\n b\r\n\tc\r\n" * 2
+    assert check_head_begun(lines, limits) is None
+    assert check_head_begun(lines + b"A: b\r", limits) is None
+    with pytest.raises(LimitExceeded, match="2 headers, found 3"):
+        check_head_begun(lines + b"A: b\r\n", limits)
+    with pytest.raises(LimitExceeded, match="20 bytes in line 8 of the reply head, found 21"):
+        check_head_begun(lines + b"A: bcdefghijklmnopqrs", limits)
+
+
+@given(cut=st.integers(0, 400), limits=st.sampled_from([DEFAULT_LIMITS, Limits(fields=3)]))
+def test_no_beginning_of_a_head_that_can_be_read_is_refused(cut, limits):
+    block = b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\nA:" + b" d" * 90 + b"\r\nE: f\r\n\r\n"
+    assert read_response_head(block, limits).status == 200
+    assert check_head_begun(block[:cut].removesuffix(b"\r\n"), limits) is None
 
 
 # --- the scan and its twin

@@ -15,7 +15,7 @@ from mini_http.connect.streams import (
     FileStream,
     as_stream,
     input_probe,
-    is_tls_waiting,
+    is_only_waiting,
     set_wait,
     try_send,
     wait_to_send,
@@ -192,7 +192,7 @@ def test_tls_that_has_to_wait_takes_nothing(error):
     ],
 )
 def test_tls_waiting_is_told_from_other_errors(error, waits):
-    assert is_tls_waiting(error) is waits
+    assert is_only_waiting(error) is waits
 
 
 # --- objects that have only makefile
@@ -239,7 +239,9 @@ def test_a_file_can_not_be_written():
 
 def test_closing_the_stream_closes_the_file():
     file = io.BytesIO(b"1")
-    as_stream(Saved(file)).close()
+    stream = as_stream(Saved(file))
+    assert stream.recv(1) == b"1"
+    stream.close()
     assert file.closed
 
 

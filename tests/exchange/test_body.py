@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import ssl
 from itertools import pairwise
 
 import pytest
@@ -55,10 +56,22 @@ def take_into(reader, size):
     return gathered
 
 
+def take_up_to(reader, size):
+    """All of a body by `read_up_to`, of which only the last piece is shorter than asked for."""
+    pieces = [reader.read_up_to(size)]
+    while not reader.ended:
+        assert len(pieces[-1]) == size
+        pieces.append(reader.read_up_to(size))
+    assert reader.read_up_to(size) == b"", "nothing comes after the end"
+    return b"".join(pieces)
+
+
 WAYS = {
     "read_some": lambda reader: take(reader, 100),
     "read_some of one byte": lambda reader: take(reader, 1),
     "readinto": lambda reader: take_into(reader, 3),
+    "read_up_to": lambda reader: take_up_to(reader, 3),
+    "read_up_to far": lambda reader: take_up_to(reader, 1 << 40),
     "read_all": lambda reader: reader.read_all(),
 }
 each_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -187,6 +200,22 @@ def test_a_body_that_breaks_off_raises_in_every_way_of_reading(way, framing, end
         way(body_reader(framing, client_for(begun, end=end)))
 
 
+def test_tls_that_ends_without_a_word_has_cut_a_body_that_ends_with_it():
+    class Stream(ScriptedStream):
+        def recv(self, size, flags=0):
+            if data := super().recv(size, flags):
+                return data
+            raise ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "EOF occurred in violation of protocol")
+
+    with pytest.raises(IncompleteRead) as caught:
+        body_reader(UNTIL_CLOSE, SimpleClient.over(Stream(HELLO))).read_all()
+    assert (caught.value.partial, caught.value.expected) == (b"hello", None)
+
+
+def test_chunks_are_whole_when_only_the_last_line_is_missing():
+    assert body_reader(CHUNKED, client_for(b"5\r\nhello\r\n0\r\n")).read_all() == b"hello"
+
+
 def test_a_coded_body_that_ends_before_its_coding_does_is_refused():
     packed = gzip.compress(b"hello")[:-1]
     coded = body_reader(Length(len(packed)), client_for(packed))
@@ -221,6 +250,9 @@ def test_a_large_body_comes_whole_in_pieces_of_any_size(framing, size):
     data = framed(framing)
     assert body_reader(framing, client_for(*pieces_of(data, size))).read_all() == LARGE
     assert take(body_reader(framing, client_for(*pieces_of(data, size))), 1 << 19) == LARGE
+    for most in (50_000, 70_000, 1 << 20):
+        client = client_for(*pieces_of(data, size))
+        assert take_up_to(body_reader(framing, client), most) == LARGE
 
 
 @pytest.mark.parametrize("before", [b"", LARGE[:5000]])
@@ -240,6 +272,31 @@ def test_a_large_body_comes_whole_whatever_the_step(step):
     assert client.read() == b"next"
 
 
+def test_ways_to_read_a_large_body_can_take_turns():
+    client = client_for(*pieces_of(LARGE, 10_001), b"next")
+    reader = body_reader(Length(len(LARGE)), client)
+    buffer = bytearray(100_000)
+    read = b""
+    while not reader.ended:
+        assert reader.read_up_to(0) == b""
+        read += reader.read_up_to(200_000)
+        read += reader.read_some(1000)
+        read += buffer[: reader.readinto(memoryview(buffer))]
+        assert reader.left == len(LARGE) - len(read)
+    assert read == LARGE
+    assert client.read() == b"next"
+
+
+def test_a_large_body_is_read_on_from_who_took_the_connection_over():
+    client = client_for(*pieces_of(LARGE, 10_001), b"next")
+    reader = body_reader(Length(len(LARGE)), client)
+    begun = reader.read_up_to(1 << 20)
+    other = SimpleClient.continuing(client)
+    reader.go_on_with(other)
+    assert begun + reader.read_up_to(1 << 20) + reader.read_all() == LARGE
+    assert other.read() == b"next"
+
+
 @pytest.mark.parametrize("came", [0, 1, 8192, 200_000, 2 << 20, len(LARGE) - 1])
 def test_a_large_body_that_is_cut_raises_with_all_that_came(came):
     client = client_for(*pieces_of(LARGE[:came], 1448))
@@ -247,6 +304,15 @@ def test_a_large_body_that_is_cut_raises_with_all_that_came(came):
         body_reader(Length(len(LARGE)), client).read_all()
     assert caught.value.partial == LARGE[:came]
     assert caught.value.expected == len(LARGE) - came
+
+
+def test_a_large_body_read_piece_by_piece_raises_with_what_came_of_the_last():
+    reader = body_reader(Length(len(LARGE)), client_for(*pieces_of(LARGE[:250_000], 1448)))
+    read = reader.read_up_to(100_000) + reader.read_up_to(100_000)
+    with pytest.raises(IncompleteRead) as caught:
+        reader.read_up_to(100_000)
+    assert read + caught.value.partial == LARGE[:250_000]
+    assert caught.value.expected == reader.left == len(LARGE) - 250_000
 
 
 @pytest.mark.parametrize(("end", "error"), [("reset", ConnectionBroken), ("timeout", ReadTimedOut)])

@@ -434,12 +434,12 @@ def test_interim_replies_are_counted_anew_for_each_request():
         exchange(http)
 
 
-def test_whether_a_reply_had_begun_is_known_when_it_fails():
-    for pieces, begun in (([], False), ([HINTS], True), ([HEAD_OF_5], True), ([b"HTT"], False)):
+def test_an_interim_reply_shows_that_the_request_was_received():
+    for pieces, received in (([], False), ([HINTS], True), ([b"HTT"], False)):
         http = HTTPClient.over(ScriptedStream(pieces))
         with pytest.raises(MiniHTTPError):
             exchange(http).read()
-        assert http.reply_begun is begun
+        assert http.was_received is received
 
 
 # --- why a connection ends
@@ -584,13 +584,13 @@ EXPECT = {"Expect": "100-continue"}
 @pytest.fixture
 def short_wait(monkeypatch):
     """Waits a short time for a 100, where a program waits 1 s."""
-    monkeypatch.setattr("mini_http.exchange.client.CONTINUE_SECONDS", SOON)
+    monkeypatch.setattr("mini_http.exchange.early_reply.CONTINUE_SECONDS", SOON)
 
 
 @pytest.fixture
 def long_wait(monkeypatch):
     """Waits for a 100 so long that a test would fail."""
-    monkeypatch.setattr("mini_http.exchange.client.CONTINUE_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr("mini_http.exchange.early_reply.CONTINUE_SECONDS", 10 * PATIENCE)
 
 
 BODIES = {"small": b"hello", "large": bytes(1 << 20), "in chunks": [b"hello"], "none": b""}

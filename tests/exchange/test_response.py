@@ -597,9 +597,10 @@ def test_what_failed_once_fails_again_in_every_way_of_reading(head, wire, end, e
     ):
         with pytest.raises(error):
             read()
-    assert not response.isclosed()
-    response.close()
     assert response.isclosed()
+    assert not response.closed
+    response.close()
+    assert response.closed
 
 
 def test_an_interrupted_read_closes_the_connection():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import socket
 import threading
+import tracemalloc
 
 import pytest
 
@@ -12,8 +13,15 @@ from mini_http.base.commands import COMMANDS
 from mini_http.base.errors import InvalidField, InvalidRequest
 from mini_http.codec.heads import field_lines
 from mini_http.connect.simple_client import SimpleClient
-from mini_http.exchange.request_body import NO_BODY, request_body
-from mini_http.exchange.sending import framed_pieces, request_framing, send_body
+from mini_http.exchange.request_body import (
+    NO_BODY,
+    READ_BYTES,
+    RequestBody,
+    request_body,
+    watched,
+    with_trailers,
+)
+from mini_http.exchange.sending import SMALL_BYTES, framed_pieces, request_framing, send_body
 
 PATIENCE = 20.0
 
@@ -95,6 +103,58 @@ def test_a_framing_that_contradicts_itself_is_refused(fields, source, words):
         framing_of("POST", fields, source)
 
 
+# --- what a body says of itself
+
+JSON = RequestBody(b"{}", "application/json")
+KIND = ("Content-Type", "application/json")
+TRAILED = with_trailers(JSON, [("X-Rows", "5"), ("X-More", "1")])
+ANNOUNCED = ("Trailer", "X-Rows, X-More")
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "body", "added"),
+    [
+        ("POST", (), JSON, (KIND, ("Content-Length", "2"))),
+        ("GET", (), JSON, (KIND, ("Content-Length", "2"))),
+        ("POST", (("content-type", "a/b"),), JSON, (("Content-Length", "2"),)),
+        ("POST", (("Content-Length", "2"),), JSON, (KIND,)),
+        ("POST", (CHUNKED,), JSON, (KIND,)),
+        ("POST", (), RequestBody(b"", "a/b"), (("Content-Type", "a/b"), ("Content-Length", "0"))),
+        ("GET", (), RequestBody(b"", "a/b"), ()),
+        ("POST", (), TRAILED, (KIND, ANNOUNCED, CHUNKED)),
+        ("POST", (CHUNKED,), TRAILED, (KIND, ANNOUNCED)),
+        ("POST", (("trailer", "X-Rows"),), TRAILED, (KIND, CHUNKED)),
+        ("POST", (), with_trailers(b"", list), (CHUNKED,)),
+        ("POST", (), with_trailers(b"", []), (CHUNKED,)),
+    ],
+)
+def test_the_type_and_the_trailers_are_told_unless_the_caller_did(method, given, body, added):
+    assert framing_of(method, given, body).fields == added
+
+
+def test_a_body_with_trailers_cannot_be_of_a_given_length():
+    for body in (TRAILED, with_trailers(b"{}", list)):
+        with pytest.raises(InvalidField, match="a body with trailers is sent in chunks"):
+            framing_of("POST", [("Content-Length", "2")], body)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_short"),
+    [
+        (None, True),
+        (bytes(SMALL_BYTES), True),
+        (bytes(SMALL_BYTES + 1), False),
+        ([b"hello"], False),
+        (watched(b"hello", print), False),
+    ],
+)
+def test_a_short_body_may_go_out_with_the_head_unless_it_is_watched(source, is_short):
+    assert framing_of("POST", (), source).is_short is is_short
+    if is_short:
+        length = str(request_body(source).length)
+        assert framing_of("POST", [("Content-Length", length)], source).is_short
+
+
 # --- the pieces that go out
 
 
@@ -139,6 +199,37 @@ def test_no_byte_beyond_the_length_that_was_said_goes_out():
         next(pieces)
 
 
+@pytest.mark.parametrize(("change", "words"), [(b"hello world", "more"), (b"hell", "fewer")])
+def test_a_file_that_changed_since_it_was_measured_is_an_error(tmp_path, change, words):
+    path = tmp_path / "file"
+    path.write_bytes(b"hello")
+    body = request_body(path)
+    framing = framing_of("POST", (), body)
+    path.write_bytes(change)
+    with pytest.raises(
+        InvalidRequest,
+        match=f"the body has {words} bytes than the 5 that Content-Length says, which it had when",
+    ):
+        list(framed_pieces(body, framing))
+
+
+def test_trailers_follow_the_last_chunk():
+    assert wire(TRAILED) == b"2\r\n{}\r\n0\r\nX-Rows: 5\r\nX-More: 1\r\n\r\n"
+    assert wire(with_trailers([], lambda: [("X", "1")])) == b"0\r\nX: 1\r\n\r\n"
+
+
+def test_trailers_are_made_when_all_of_the_body_was_sent():
+    sent = []
+
+    def noted():
+        for piece in (b"he", b"llo"):
+            sent.append(piece)
+            yield piece
+
+    made = wire(with_trailers(noted(), lambda: [("X-Sent", str(len(sent)))]))
+    assert made == b"2\r\nhe\r\n3\r\nllo\r\n0\r\nX-Sent: 2\r\n\r\n"
+
+
 # --- over a connection
 
 
@@ -174,6 +265,32 @@ def test_a_body_is_sent_whole_to_who_reads_it(pair):
         peer.shutdown(socket.SHUT_WR)
         reader.join(PATIENCE)
     assert received == bytes(3 << 20)
+
+
+def test_there_is_never_more_than_one_piece_of_a_file_in_memory(pair, tmp_path):
+    client, peer = pair
+    size = 10 * READ_BYTES
+    path = tmp_path / "sparse"
+    with path.open("wb") as file:
+        file.truncate(size)
+
+    def read():
+        left = size
+        while left:
+            left -= peer.recv_into(room)
+
+    room = bytearray(1 << 16)
+    reader = threading.Thread(target=read)
+    reader.start()
+    body = request_body(path)
+    tracemalloc.start()
+    try:
+        assert send_body(client, body, framing_of("PUT", (), body), stop)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        reader.join(PATIENCE)
+    assert READ_BYTES < most < 1.5 * READ_BYTES
 
 
 def test_sending_ends_when_the_server_speaks(pair):
@@ -213,3 +330,20 @@ def test_no_body_is_sent_without_looking_at_the_connection(pair):
     peer.setblocking(False)
     with pytest.raises(BlockingIOError):
         peer.recv(1)
+
+
+def test_a_hook_is_told_of_what_has_been_sent(pair):
+    client, peer = pair
+    told = []
+    body = watched([b"hel", b"lo"], lambda sent, total: told.append((sent, peer.recv(100))))
+    assert send_body(client, body, framing_of("PUT", [LENGTH_5], body), stop)
+    assert told == [(3, b"hel"), (5, b"lo")]
+
+
+def test_a_hook_is_not_told_of_what_was_not_sent(pair):
+    client, peer = pair
+    peer.sendall(b"enough")
+    told = []
+    body = watched(b"hello", lambda *now: told.append(now))
+    assert not send_body(client, body, framing_of("PUT", (), body), stop)
+    assert told == []

@@ -1,11 +1,16 @@
 """urlopen, build_opener and install_opener: what a program begins with."""
 
+import base64
 import io
 import json
 import os
 import socket
 import ssl
+import subprocess
+import sys
 import urllib.request
+from email import policy
+from email.parser import BytesParser
 
 import pytest
 from support.python_server import EchoServer
@@ -36,6 +41,8 @@ from mini_http import (
     urlopen,
 )
 from mini_http.base import errors
+from mini_http.exchange.form_body import form_body, json_body, multipart_body
+from mini_http.exchange.request_body import watched, with_trailers
 from mini_http.keepalive.pool import shared_pool
 from mini_http.opener import api
 
@@ -232,6 +239,180 @@ def test_a_request_of_urllibs_is_fetched(echo_server):
 def test_data_is_posted(echo_server, data):
     seen = account(urlopen(echo_server.url, data))
     assert (seen["method"], seen["body"]) == ("POST", "YT1i")
+
+
+def received(reply):
+    """The type and the body that the echo server saw, a form with files as its parts."""
+    seen = account(reply)
+    assert seen["method"] == "POST"
+    fields = {name.lower(): value for name, value in seen["headers"]}
+    kind, body = fields["content-type"], base64.b64decode(seen["body"])
+    if not kind.startswith("multipart/"):
+        return kind, body
+    head = f"Content-Type: {kind}\r\n\r\n".encode()
+    message = BytesParser(policy=policy.HTTP).parsebytes(head + body)
+    assert not message.defects
+    return kind.partition(";")[0], [
+        (part["Content-Disposition"].params["name"], part.get_payload(decode=True))
+        for part in message.iter_parts()
+    ]
+
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+WITH_FILES = "multipart/form-data"
+BY_NAME = [
+    ({"json": {"a": 1}}, JSON, b'{"a":1}'),
+    ({"json": []}, JSON, b"[]"),
+    ({"form": {"a": 1, "b": [2, "3"]}}, FORM, b"a=1&b=2&b=3"),
+    ({"files": {"f": b"1"}}, WITH_FILES, [("f", b"1")]),
+    ({"form": {"a": 1}, "files": {"f": io.BytesIO(b"2")}}, WITH_FILES, [("a", b"1"), ("f", b"2")]),
+]
+
+
+@pytest.mark.parametrize(("given", "kind", "body"), BY_NAME)
+def test_a_value_a_form_and_files_are_posted(echo_server, given, kind, body):
+    for _ in range(2):
+        assert received(urlopen(echo_server.url, **given)) == (kind, body)
+        for file in given.get("files", {}).values():
+            if hasattr(file, "seek"):
+                file.seek(0)
+    assert received(urlopen(Request(echo_server.url, **given))) == (kind, body)
+
+
+def test_a_value_takes_the_place_of_the_data_of_a_request(echo_server):
+    request = Request(echo_server.url, b"old")
+    assert received(urlopen(request, json={})) == (JSON, b"{}")
+
+
+@pytest.mark.parametrize("given", [{"json": 1}, {"form": {}}, {"files": {}}])
+def test_two_bodies_are_a_type_error(given):
+    with pytest.raises(TypeError, match=f"one body: data and {next(iter(given))} can't go"):
+        urlopen("http://a.test/", b"", **given)
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "body"),
+    [
+        (lambda: json_body(None), JSON, b"null"),
+        (lambda: form_body({"a": 1}), FORM, b"a=1"),
+        (lambda: multipart_body({"a": 1}, {"f": b"2"}), WITH_FILES, [("a", b"1"), ("f", b"2")]),
+        (lambda: multipart_body(files={"f": iter([b"2"])}), WITH_FILES, [("f", b"2")]),
+        (lambda: watched(b"a=b", lambda *_: None), FORM, b"a=b"),
+        (lambda: watched(json_body({}), lambda *_: None), JSON, b"{}"),
+        (lambda: with_trailers(json_body({}), [("X-Rows", "5")]), JSON, b"{}"),
+    ],
+)
+def test_a_body_may_be_given_as_data(echo_server, make, kind, body):
+    assert received(urlopen(echo_server.url, make())) == (kind, body)
+    assert received(build_opener().open(echo_server.url, make())) == (kind, body)
+
+
+def test_the_type_that_the_caller_gives_wins(echo_server):
+    request = Request(echo_server.url, json={}, headers={"Content-Type": "application/ld+json"})
+    assert received(urlopen(request)) == ("application/ld+json", b"{}")
+
+
+def test_a_request_with_a_body_can_be_opened_again(echo_server, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    with path.open("rb") as file:
+        request = Request(echo_server.url, files={"f": file, "g": path})
+        for _ in range(3):
+            seen = received(urlopen(request))
+            assert seen == (WITH_FILES, [("f", b"content"), ("g", b"content")])
+
+
+def test_a_request_whose_body_is_used_up_cannot_be_opened_again(echo_server):
+    request = Request(echo_server.url, files={"pipe": iter([b"1"])})
+    assert received(urlopen(request)) == (WITH_FILES, [("pipe", b"1")])
+    with pytest.raises(errors.BodyNotReplayable, match="the part 'pipe'"):
+        urlopen(request)
+
+
+def redirecting(status):
+    """Sends one request on, and answers the next."""
+    moved = b"HTTP/1.1 %d Moved\r\nLocation: /new\r\nContent-Length: 0\r\n\r\n" % status
+    return ScriptedServer([[moved, HELLO]])
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_form_is_rewound_for_a_redirect(status, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(bytes(100_000))
+    told = []
+    with redirecting(status) as server, path.open("rb") as file:
+        body = multipart_body({"a": "1"}, {"f": file, "g": path})
+        with urlopen(server.url, watched(body, lambda *now: told.append(now))) as reply:
+            assert reply.read() == b"hello"
+        first, second = (request.partition(b"\r\n\r\n") for request in server.requests)
+    assert first[2] == second[2]
+    assert len(first[2]) == body.length
+    assert body.content_type.encode() in second[0]
+    assert told[len(told) // 2 :] == told[: len(told) // 2]
+    assert told[-1] == (body.length, body.length)
+
+
+@pytest.mark.parametrize("status", [307, 308])
+def test_a_form_that_cannot_be_rewound_names_its_part(status):
+    with (
+        redirecting(status) as server,
+        pytest.raises(errors.BodyNotReplayable, match=r"the part 'pipe': .* already consumed"),
+    ):
+        urlopen(server.url, files={"f": b"1", "pipe": iter([b"1"])})
+
+
+def test_a_form_is_dropped_where_post_becomes_get():
+    with redirecting(303) as server, urlopen(server.url, form={"a": 1}) as reply:
+        assert reply.read() == b"hello"
+        last = server.requests[1].lower()
+    assert last.startswith(b"get /new ")
+    assert b"content-" not in last
+
+
+def test_trailers_are_sent_and_named():
+    with ScriptedServer([HELLO]) as server:
+        urlopen(server.url, with_trailers(b"hello", [("X-Rows", "5")])).close()
+        head, _, body = server.requests[0].partition(b"\r\n\r\n")
+    assert b"\r\nTrailer: X-Rows" in head
+    assert body == b"5\r\nhello\r\n0\r\nX-Rows: 5\r\n\r\n"
+
+
+def test_a_body_works_with_our_handlers_in_an_opener_of_urllibs(echo_server):
+    opener = urllib.request.build_opener(HTTPHandler)
+    for body in (json_body({}), multipart_body(files={"f": b"1"})):
+        kind, _ = received(opener.open(echo_server.url, body))
+        assert kind == body.content_type.partition(";")[0]
+
+
+def test_a_body_works_with_handlers_of_urllibs_which_take_it_for_a_form(echo_server):
+    body = json_body({})
+    with urllib.request.urlopen(echo_server.url, body) as reply:
+        assert received(reply) == (FORM, b"{}")
+    typed = urllib.request.Request(echo_server.url, body, {"Content-Type": body.content_type})
+    with urllib.request.urlopen(typed) as reply:
+        assert received(reply) == (JSON, b"{}")
+
+
+def test_a_get_loads_nothing_for_bodies_of_forms():
+    script = """
+import sys
+from mini_http import Request, urlopen
+with urlopen(Request(sys.argv[1])) as reply:
+    reply.read()
+print(*sys.modules)
+"""
+    with ScriptedServer([HELLO]) as server:
+        done = subprocess.run(
+            [sys.executable, "-c", script, server.url],
+            cwd=os.path.dirname(os.path.dirname(sys.modules["mini_http"].__file__)),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    loaded = set(done.stdout.split())
+    assert "mini_http.exchange.request_body" in loaded
+    assert not loaded & {"mini_http.exchange.form_body", "mini_http.codec.multipart", "mimetypes"}
 
 
 def test_a_text_as_data_is_a_type_error(echo_server):

@@ -4,6 +4,7 @@ What both have is tested on both: the same steps on either class must come to th
 """
 
 import gc
+import inspect
 import tracemalloc
 import urllib.request
 
@@ -535,3 +536,60 @@ def test_headers_that_are_no_mapping_are_named(headers):
 def test_a_method_that_is_no_text_is_named():
     with pytest.raises(TypeError, match="method must be a string, not int"):
         Request("http://host/", method=5)
+
+
+# --- bodies by name
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "sent"),
+    [
+        ({"json": {"a": [1, None]}}, "application/json", b'{"a":[1,null]}'),
+        ({"json": []}, "application/json", b"[]"),
+        ({"json": False}, "application/json", b"false"),
+        ({"form": {"a": "b c"}}, "application/x-www-form-urlencoded", b"a=b+c"),
+        ({"form": {}}, "application/x-www-form-urlencoded", b""),
+    ],
+)
+def test_a_value_or_a_form_is_posted_as_what_it_is(given, kind, sent):
+    request = Request(PAGE, **given)
+    assert request.get_method() == "POST"
+    assert (request.data.content_type, b"".join(request.data)) == (kind, sent)
+    assert Request(PAGE, method="PUT", **given).get_method() == "PUT"
+    assert request.header_items() == []
+
+
+@pytest.mark.parametrize("given", [{}, {"form": {"a": "1"}}])
+def test_files_are_posted_as_a_form_with_files(given):
+    request = Request(PAGE, files={"f": b"content"}, **given)
+    assert request.get_method() == "POST"
+    assert request.data.content_type.startswith("multipart/form-data; boundary=")
+    sent = b"".join(request.data)
+    assert b'name="f"; filename="f"' in sent
+    assert (b'name="a"' in sent) is bool(given)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"data": b"", "json": {}}, {"data": b"", "files": {}}, {"json": 1, "form": {}}],
+)
+def test_two_bodies_are_a_type_error(given):
+    with pytest.raises(TypeError, match=r"a request has one body: .* can't go together"):
+        Request(PAGE, **given)
+
+
+def test_bodies_come_by_name_only_and_what_urllib_has_by_position_stays():
+    ours, theirs = (list(inspect.signature(kind).parameters.values()) for kind in (Request, STOCK))
+    assert [parameter.name for parameter in ours[: len(theirs)]] == [
+        parameter.name for parameter in theirs
+    ]
+    added = ours[len(theirs) :]
+    assert {parameter.kind for parameter in added} == {inspect.Parameter.KEYWORD_ONLY}
+    assert {parameter.default for parameter in added} == {None}
+
+
+def test_a_body_that_is_replaced_takes_its_type_with_it():
+    request = Request(PAGE, json={})
+    request.data = b"x"
+    assert request.data == b"x"
+    assert request.header_items() == []

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from mini_http import Timeout
-from mini_http.opener.timeouts import NOT_GIVEN, for_handlers, timeout_of
+from mini_http.base.timeouts import NOT_GIVEN
+from mini_http.opener.timeouts import for_handlers, timeout_of
 
 MINUTE = Timeout(60.0, 60.0)
 GLOBAL = socket._GLOBAL_DEFAULT_TIMEOUT

@@ -17,6 +17,12 @@
     documents      the examples of the manual, as code that tests run
     web_platform   the URL cases of the web platform tests
     stock_suites   CPython's own suites, run with our names in place of the stock ones
+    caches         squid as a cache in front of one server
+    pop3_server    a POP3 server that takes passwords only under TLS
+    websocket_server  a WebSocket server that echoes text
+    ssdp_server    devices that answer a search by datagram
+    signature_server  a server that checks an HMAC of each request
+    extending      the examples of docs/extending.md, run
     descriptors    which file descriptors this process has open
 
 Nothing here imports mini_http: what judges it must not lean on it. (Only the processes that

@@ -6,9 +6,10 @@ under the names of REPLACED in `sys.modules`, facades that give our name where t
 has one and the stock name otherwise.
 
 A test counts if it passes on the standard library and runs code of a replaced module there. It
-passes if it passes with our names, too, and runs our code and none of urllib.request's: a name that
-is only handed on earns nothing. What a test puts into a replaced module, as `urllib.request.x = y`,
-is put into the modules of mini_http as well, wherever the object that it replaces is found.
+passes if it passes with our names, too, and runs our code and none of urllib.request's or
+http.client's: a name that is only handed on earns nothing. What a test puts into a replaced module,
+as `urllib.request.x = y`, is put into the modules of mini_http as well, wherever the object that it
+replaces is found.
 
     python -m support.stock_suites list                     the ids of all tests
     python -m support.stock_suites stock test_urllib FILE   runs one suite; a line of JSON a test
@@ -47,8 +48,22 @@ if TYPE_CHECKING:
         tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
     )
 
-SUITES = ("test_urllib2", "test_urllib2_localnet", "test_urllib", "test_urllib_response")
-REPLACED = ("urllib.response", "urllib.error", "urllib.request")
+SUITES = (
+    "test_urllib2",
+    "test_urllib2_localnet",
+    "test_urllib",
+    "test_urllib_response",
+    "test_httplib",
+    # Users of these modules, with the clients and servers that the standard library makes of them.
+    "test_xmlrpc",
+    "test_docxmlrpc",
+    "test_robotparser",
+    "test_httpservers",
+    "test_logging.HTTPHandlerTest",
+)
+"""Modules of the package `test`, or classes in them."""
+
+REPLACED = ("http.client", "urllib.response", "urllib.error", "urllib.request")
 """The modules that a suite gets from us, in the order in which they are put in place."""
 
 OPTIONAL = ("mini_http.__main__", "mini_http.tools.")
@@ -57,8 +72,9 @@ OPTIONAL = ("mini_http.__main__", "mini_http.tools.")
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "mini_http"
 EXCEPTIONS = ROOT / "tests" / "data" / "stock_suite_exceptions.toml"
+MANUAL = (ROOT / "docs" / "urllib.md", ROOT / "docs" / "http-client.md")
 
-TEST_SECONDS = 20
+TEST_SECONDS = 10
 """What one test may take; the slowest of them takes one."""
 SUITE_SECONDS = 120
 
@@ -87,7 +103,7 @@ class Exemption:
     tests: tuple[str, ...]
     reason: str
     row: str = ""
-    """Of the tables in docs/urllib.md, the row that describes the difference: its first cell."""
+    """Of the tables in MANUAL, the row that describes the difference: its first cell."""
     only_on: tuple[str, ...] = ()
     """The interpreters, as "3.12", where it does not pass; all, if none is named."""
 
@@ -138,7 +154,7 @@ def fault(ours: Outcome) -> str | None:
     if "ours" not in ours.ran:
         return "passes without running any of our code"
     if "stock" in ours.ran:
-        return "passes, and runs urllib.request's own code as well"
+        return "passes, and runs code of the modules that are replaced as well"
     return None
 
 
@@ -150,8 +166,9 @@ def missing() -> str | None:
     if importlib.util.find_spec("test") is None:
         return "this Python came without its own test suites (the package `test`)"
     for suite in SUITES:
-        if importlib.util.find_spec(f"test.{suite}") is None:
-            return f"this Python came without test.{suite} (Debian: libpython3-testsuite)"
+        module = f"test.{suite.partition('.')[0]}"
+        if importlib.util.find_spec(module) is None:
+            return f"this Python came without {module} (Debian: libpython3-testsuite)"
     if not hasattr(signal, "SIGALRM"):
         return "this system has no alarm to end a test that hangs"
     return None
@@ -224,25 +241,40 @@ def _short(test: unittest.TestCase) -> str:
 
 def _run_one(library: str, name: str, lines: TextIO) -> None:
     if library == "ours":
+        shared = _errors_of("http.client")
         install_facades()
-        # Of the stock modules, not URLError and HTTPError, which we share, nor what they are made
-        # of; of ours, not the face, which only hands names on.
-        files = {_file_of("urllib.request"): "stock"}
+        # Of the stock modules, not the errors, which we share, nor what HTTPError is made of; of
+        # ours, not the face, which only hands names on.
+        files = {_file_of(replaced): "stock" for replaced in ("http.client", "urllib.request")}
         files |= {str(path): "ours" for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE}
     else:
+        shared = frozenset()
         files = {_file_of(replaced): "stock" for replaced in REPLACED}
-    _suite(name).run(Recorder(lines, Watch(files)))
+    _suite(name).run(Recorder(lines, Watch(files, shared)))
 
 
 def _file_of(module: str) -> str:
     return str(importlib.import_module(module).__file__)
 
 
-class Watch:
-    """Tells whose functions this thread calls between two moments, by the files they stand in."""
+def _errors_of(module: str) -> frozenset[tuple[str, str]]:
+    """The error classes that a module defines, as Watch passes them over."""
+    defined = vars(importlib.import_module(module)).values()
+    errors = [kind for kind in defined if isinstance(kind, type) and issubclass(kind, Exception)]
+    return frozenset((_file_of(module), error.__name__) for error in errors)
 
-    def __init__(self, files: Mapping[str, str]) -> None:
+
+class Watch:
+    """Tells whose functions this thread calls between two moments, by the files they stand in.
+
+    `shared` are classes, as (file, name), whose methods are nobody's.
+    """
+
+    def __init__(
+        self, files: Mapping[str, str], shared: frozenset[tuple[str, str]] = frozenset()
+    ) -> None:
         self.files = files
+        self.shared = shared
         self.seen: set[str] = set()
 
     def start(self) -> None:
@@ -258,7 +290,9 @@ class Watch:
         code = frame.f_code
         # The bodies of modules and classes, which imports run, are not optimized.
         if event == "call" and code.co_filename in self.files and code.co_flags & CO_OPTIMIZED:
-            self.seen.add(self.files[code.co_filename])
+            owner = code.co_qualname.partition(".")[0]
+            if (code.co_filename, owner) not in self.shared:
+                self.seen.add(self.files[code.co_filename])
 
 
 class _Overdue(BaseException):
@@ -413,6 +447,7 @@ def main(arguments: list[str]) -> None:
         case [("stock" | "ours") as library, suite, path]:
             with open(path, "w", encoding="utf-8") as lines:
                 _run_one(library, suite, lines)
+            os._exit(0)  # without waiting for threads of tests that were ended
         case _:
             sys.exit(__doc__)
 

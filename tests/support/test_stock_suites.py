@@ -60,7 +60,7 @@ def test_only_what_passes_on_the_standard_library_and_runs_it_counts(
         (Outcome("passed", ran=("stock",)), "passes without running any of our code"),
         (
             Outcome("passed", ran=("ours", "stock")),
-            "passes, and runs urllib.request's own code as well",
+            "passes, and runs code of the modules that are replaced as well",
         ),
         (Outcome("failed", "no reason", ("ours",)), "failed: no reason"),
         (Outcome("skipped", "not now"), "skipped: not now"),
@@ -186,6 +186,33 @@ def test_the_bodies_of_modules_and_classes_are_no_functions() -> None:
     assert not watch.seen
 
 
+def test_the_methods_of_a_shared_class_are_nobodys() -> None:
+    code = """
+class Error:
+    def __init__(self):
+        def inner(): pass
+        inner()
+class Other:
+    def __init__(self): pass
+"""
+    names: dict[str, type] = {}
+    exec(compile(code, "library.py", "exec"), names)
+    watch = Watch({"library.py": "stock"}, frozenset({("library.py", "Error")}))
+    seen = []
+    for name in ("Error", "Other"):
+        watch.start()
+        names[name]()
+        watch.stop()
+        seen.append(watch.seen)
+    assert seen == [set(), {"stock"}]
+
+
+def test_the_shared_classes_of_a_module_are_its_errors() -> None:
+    names = {name for _, name in stock_suites._errors_of("http.client")}
+    assert names >= {"HTTPException", "IncompleteRead", "RemoteDisconnected"}
+    assert not names & {"HTTPConnection", "HTTPMessage"}
+
+
 # --- what a test puts into a stock module
 
 
@@ -277,6 +304,7 @@ def test_a_name_that_nobody_had_is_set_in_the_facade_and_the_stock_module_alone(
     [
         ("test", "without its own test suites"),
         ("test.test_urllib2", "without test.test_urllib2"),
+        ("test.test_logging", "without test.test_logging"),
     ],
 )
 def test_an_interpreter_without_the_suites_is_told_apart(

@@ -367,7 +367,7 @@ def test_the_reason_of_an_error_is_what_programs_look_for(har, error, reason):
         mini_http.LimitExceeded("headers", 5),
         mini_http.IncompleteRead(b"", 7),
         mini_http.IncompleteRead(b""),
-        mini_http.BadStatusLine("no status line"),
+        mini_http.BadStatusLine("", "no status line"),
         mini_http.TunnelRefused("refused"),
         mini_http.RemoteDisconnected(),
     ],

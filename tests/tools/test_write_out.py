@@ -15,7 +15,7 @@ from mini_http.tools.write_out import VARIABLES, compiled, written
 def a_transfer() -> Transfer:
     """One that is over: two replies came, the second is the last."""
     head = b"HTTP/1.1 302 x\r\nContent-Type: text/x\x9b\r\nLocation: /c\r\nX: 1\r\nx: 2\r\n\r\n"
-    reply = HTTPResponse(read_response_head(head), BodyReader())
+    reply = HTTPResponse.of(read_response_head(head), BodyReader())
     reply.url = "http://me:secret@a/b"
     reply.history = (reply,)
     transfer = Transfer("a", 2)

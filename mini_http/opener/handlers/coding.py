@@ -8,6 +8,7 @@ Accept-Encoding or Range, or sends HEAD, gets what the server sent.
 from __future__ import annotations
 
 from mini_http import base
+from mini_http.base.commands import command
 from mini_http.codec.content_coding import accept_encoding
 from mini_http.exchange.response import HTTPResponse
 from mini_http.opener.handlers.base import BaseHandler
@@ -31,7 +32,7 @@ class ContentCodingHandler(BaseHandler):
         for name in ("Accept-encoding", "Range"):
             if name in given or name in own:
                 return request
-        if request.get_method() != "HEAD":
+        if command(request.get_method()).reply_has_body:
             request.decode_content = True
             request.add_unredirected_header("Accept-Encoding", accept_encoding())
         return request

@@ -17,11 +17,11 @@ from time import monotonic
 
 from mini_http import base
 from mini_http.base.headers import Headers
-from mini_http.base.timeouts import Deadline
+from mini_http.base.timeouts import NOT_GIVEN, Deadline
 from mini_http.opener.conversion import as_request
 from mini_http.opener.handlers.base import BaseHandler
 from mini_http.opener.replies import addinfourl
-from mini_http.opener.timeouts import NOT_GIVEN, for_handlers, timeout_of
+from mini_http.opener.timeouts import for_handlers, timeout_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -29,10 +29,19 @@ if TYPE_CHECKING:
 
     Exchange = Callable[[Request], HTTPResponse]
 
-FORM_TYPE = "application/x-www-form-urlencoded"
+FORM_TYPE = bodies.FORM_TYPE
 
 MOST_ROUTES = 1000
 """Routes that a handler remembers; a crawler's origins need not all be."""
+
+POOLED_MODULES = frozenset(
+    {
+        "http.client",
+        "mini_http.exchange.http_connection",
+        "mini_http.exchange.https_connection",
+    }
+)
+"""Where the connection classes stand that the pool stands in for: http.client's own and ours."""
 
 
 class AbstractHTTPHandler(BaseHandler):
@@ -86,9 +95,10 @@ class AbstractHTTPHandler(BaseHandler):
 
     def _describe_body(self, request: Request) -> None:
         """Adds the type and the framing of a body."""
+        body = bodies.request_body(request.data)
         if not request.has_header("Content-type"):
-            request.add_unredirected_header("Content-Type", FORM_TYPE)
-        length = bodies.request_body(request.data).length
+            request.add_unredirected_header("Content-Type", body.content_type or FORM_TYPE)
+        length = body.length
         if request.has_header("Content-length") or request.has_header("Transfer-encoding"):
             return
         if length is None:
@@ -166,8 +176,8 @@ class AbstractHTTPHandler(BaseHandler):
         """Sends `req` over a connection of its own, made by `http_class(host, timeout=, ...)`.
 
         That is for callers who bring a class with the interface of http.client.HTTPConnection.
-        http.client's own two classes stand for the pool's connections, with `context` if given.
-        Raises URLError in place of each OSError.
+        http.client's own two classes, and our own two, stand for the pool's connections, with
+        `context` if given. Raises URLError in place of each OSError.
         """
         exchange = self._exchange_in_place_of(http_class, http_conn_args)
         if exchange is not None:
@@ -210,10 +220,10 @@ class AbstractHTTPHandler(BaseHandler):
         return response
 
     def _exchange_in_place_of(self, http_class: Any, arguments: dict[str, Any]) -> Exchange | None:
-        """`send` of a handler that does what connections of http.client's `http_class` would do;
-        None for other classes, and for arguments that only they understand.
+        """`send` of a handler that does what connections of http.client's `http_class`, or of ours,
+        would do; None for other classes, and for arguments that only they understand.
         """
-        if getattr(http_class, "__module__", None) != "http.client":
+        if getattr(http_class, "__module__", None) not in POOLED_MODULES:
             return None
         name, pool, options = http_class.__name__, self.pool, self._options
         if name == "HTTPConnection" and not arguments:
@@ -277,7 +287,15 @@ class HTTPSHandler(AbstractHTTPHandler):
         replaced = _put_in_place_of(self._stock_class)
         if replaced is None:
             return self.send(as_request(req))
-        return self.do_open(replaced, req, context=self._context)
+        return self.do_open(replaced, req, context=self._given_context())
+
+    def _given_context(self) -> SSLContext | None:
+        """The context for a class that is not ours; None if that may choose one itself."""
+        if self._context is None and (self._tls is not None or self._check_hostname is not None):
+            from mini_http.connect.tls import context_for
+
+            return context_for(self._settings())
+        return self._context
 
     https_request = AbstractHTTPHandler.do_request_
 
@@ -288,13 +306,14 @@ class HTTPSHandler(AbstractHTTPHandler):
 def _put_in_place_of(name: str) -> Any:
     """The class that a program put in the place of http.client's, to watch or to fake it; or None.
 
-    vcrpy does so, as do many tests. urllib looks the class up for each request.
+    vcrpy does so, as do many tests. urllib looks the class up for each request. Ours in that place
+    is no other's.
     """
     http_client = sys.modules.get("http.client")
     if http_client is None:
         return None
     found = getattr(http_client, name)
-    return None if found.__module__ == "http.client" else found
+    return None if found.__module__ in POOLED_MODULES else found
 
 
 # --- what is printed

@@ -20,6 +20,7 @@ from __future__ import annotations
 import re
 
 from mini_http import base
+from mini_http.base.commands import command
 from mini_http.base.escapes import masked
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.url import URL
@@ -61,7 +62,7 @@ class RedirectPolicy(Value):
 
     def method_after(self, status: int, method: str) -> str:
         """The method of the request that follows a redirect (RFC 9110 section 15.4)."""
-        if status == 303 and method != "HEAD":
+        if status == 303 and command(method).reply_has_body:
             return "GET"
         return "GET" if status in (301, 302) and method == "POST" else method
 

@@ -30,10 +30,10 @@ from mini_http import (
     build_opener,
 )
 from mini_http.base import errors
+from mini_http.base.timeouts import NOT_GIVEN
 from mini_http.connect.tls import DEFAULT_SETTINGS
+from mini_http.exchange.request_body import FORM_TYPE, RequestBody
 from mini_http.keepalive.pool import shared_pool
-from mini_http.opener.handlers.http import FORM_TYPE
-from mini_http.opener.timeouts import NOT_GIVEN
 
 HELLO = b"HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nX-Own: 1\r\n\r\nhello"
 SHORT = 0.05
@@ -131,6 +131,22 @@ def test_any_method_can_be_sent(opener, echo_server, method):
     with opener.open(Request(echo_server.url, method=method)) as reply:
         assert reply.status == 200
     assert [request["method"] for request in echo_server.requests] == [method]
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "kind"),
+    [
+        (b"a=b", {}, FORM_TYPE),
+        (RequestBody(b"a=b"), {}, FORM_TYPE),
+        (RequestBody(b"{}", "application/json"), {}, "application/json"),
+        (RequestBody(b"{}", "application/json"), {"Content-type": "a/b"}, "a/b"),
+    ],
+)
+def test_a_body_is_taken_for_a_form_unless_it_or_the_caller_says_its_type(
+    opener, echo_server, data, headers, kind
+):
+    seen = account(opener.open(Request(echo_server.url, data, headers)))["headers"]
+    assert seen["content-type"] == kind
 
 
 def test_another_selector_is_sent_as_it_is(opener):

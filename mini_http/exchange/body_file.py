@@ -1,0 +1,161 @@
+"""BodyFile: the body of a reply as a binary file that is read.
+
+All reading goes through a BodyReader. What it raises is raised, and what failed once fails again;
+IncompleteRead has with it all that the call had read before.
+"""
+
+from __future__ import annotations
+
+import io
+
+from mini_http import base
+from mini_http.exchange.body import BytesReader
+from mini_http.exchange.text import PIECE_BYTES, ReadsText
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn, TypeVar, TypeVarTuple
+
+    from _typeshed import WriteableBuffer
+
+    from mini_http.exchange.body import BodyReader
+
+    Arguments = TypeVarTuple("Arguments")
+    Taken = TypeVar("Taken")
+
+
+class BodyFile(ReadsText, io.BufferedIOBase):
+    """See above. A subclass sets `_reader` and says in `_take` what follows from reading it."""
+
+    __slots__ = ("_ahead", "_closed", "_reader")
+    _ahead: bytes
+    """Read from the body, and not yet by the caller."""
+    _closed: bool
+    _reader: BodyReader
+
+    def _take(self, read: Callable[[*Arguments], Taken], *arguments: *Arguments) -> Taken:
+        """What `read`, of the reader, gives."""
+        raise NotImplementedError
+
+    # The names of their arguments are http.client's: programs say read(amt=1024).
+
+    def read(self, amt: int | None = -1) -> bytes:
+        """Up to `amt` bytes, fewer only at the end; without a number, all the rest."""
+        if self._closed:
+            self._raise_closed()
+        if amt is None or amt < 0:
+            reader = self._reader
+            if self._ahead:
+                return self._read_rest()
+            if type(reader) is BytesReader:
+                return reader.read_all()
+            return self._take(reader.read_all)
+        if not self._ahead:
+            # Most bodies end, or fill it, with one piece.
+            piece = self.read1(amt)
+            if len(piece) == amt or self._reader.ended:
+                return piece
+            self._ahead = piece
+        return self._gather(amt)
+
+    def _read_rest(self) -> bytes:
+        ahead, self._ahead = self._ahead, b""
+        try:
+            return ahead + self._take(self._reader.read_all)
+        except base.errors.IncompleteRead as cut:
+            raise _cut_after(ahead + cut.partial, cut) from cut
+
+    def _gather(self, size: int) -> bytes:
+        pieces = [self._ahead[:size]]
+        self._ahead = self._ahead[size:]
+        left = size - len(pieces[0])
+        try:
+            while left and not self._reader.ended:
+                piece = self._take(self._reader.read_some, left)
+                pieces.append(piece)
+                left -= len(piece)
+        except base.errors.IncompleteRead as cut:
+            raise _cut_after(b"".join(pieces), cut) from cut
+        return b"".join(pieces)
+
+    def read1(self, n: int = -1) -> bytes:
+        """What can be had with one wait: up to `n` bytes, none only at the end."""
+        if self._closed:
+            self._raise_closed()
+        limit = PIECE_BYTES if n < 0 else n
+        if self._ahead or not limit:
+            data, self._ahead = self._ahead[:limit], self._ahead[limit:]
+            return data
+        return self._take(self._reader.read_some, limit)
+
+    def readinto(self, target: WriteableBuffer, /) -> int:
+        """Fills `target`, a writable buffer; returns the number of bytes, fewer only at the end."""
+        if self._closed:
+            self._raise_closed()
+        view = memoryview(target).cast("B")
+        filled = min(len(self._ahead), view.nbytes)
+        view[:filled], self._ahead = self._ahead[:filled], self._ahead[filled:]
+        try:
+            while filled < view.nbytes and not self._reader.ended:
+                filled += self._take(self._reader.readinto, view[filled:])
+        except base.errors.IncompleteRead as cut:
+            raise _cut_after(bytes(view[:filled]), cut) from cut
+        return filled
+
+    def readinto1(self, target: WriteableBuffer, /) -> int:
+        """As `readinto`, with at most one wait."""
+        view = memoryview(target).cast("B")
+        data = self.read1(view.nbytes)
+        view[: len(data)] = data
+        return len(data)
+
+    def peek(self, n: int = -1) -> bytes:
+        """The bytes that come next, without taking them; none only at the end."""
+        if self._closed:
+            self._raise_closed()
+        if not self._ahead:
+            self._ahead = self._take(self._reader.read_some, PIECE_BYTES)
+        return self._ahead
+
+    def readline(self, limit: int | None = -1) -> bytes:
+        """The next line with its line end, or up to `limit` bytes of it; none only at the end."""
+        if self._closed:
+            self._raise_closed()
+        most = -1 if limit is None else limit
+        pieces: list[bytes] = []
+        gathered = 0
+        try:
+            while most < 0 or gathered < most:
+                data = self._ahead or self._take(self._reader.read_some, PIECE_BYTES)
+                end = data.find(b"\n") + 1 or len(data)
+                if most >= 0:
+                    end = min(end, most - gathered)
+                piece, self._ahead = data[:end], data[end:]
+                pieces.append(piece)
+                gathered += len(piece)
+                if not data or piece.endswith(b"\n"):
+                    break
+        except base.errors.IncompleteRead as cut:
+            raise _cut_after(b"".join(pieces), cut) from cut
+        return b"".join(pieces)
+
+    def readable(self) -> bool:
+        return True
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def _raise_closed(self) -> NoReturn:
+        raise ValueError("I/O operation on closed file.")
+
+
+def _cut_after(data: bytes, cut: base.errors.IncompleteRead) -> base.errors.IncompleteRead:
+    """`cut` as the error of a call that had read `data` up to it."""
+    longer = base.errors.IncompleteRead(data, cut.expected)
+    longer.state = cut.state
+    for note in getattr(cut, "__notes__", ()):
+        longer.add_note(note)
+    return longer
