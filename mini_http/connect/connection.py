@@ -249,12 +249,22 @@ class Connection:
             )
         deadline = (self.deadline or Deadline(None)).within(self.timeout)
         self._forget_stream()  # from here on it is start_tls that closes the stream if it fails
-        self._attach(start_tls(stream, server_name, settings or DEFAULT_SETTINGS, deadline))
+        try:
+            secured = start_tls(stream, server_name, settings or DEFAULT_SETTINGS, deadline)
+        except base.errors.MiniHTTPError as error:
+            self.tell_state(error)
+            raise
+        self._attach(secured)
 
     @property
     def closed(self) -> bool:
         """Whether there is no open connection."""
         return self._stream is None
+
+    @property
+    def stream(self) -> Stream:
+        """What is read from and written to. Raises StateError when the connection is closed."""
+        return self._opened()
 
     def fileno(self) -> int:
         """The connection's descriptor. Raises StateError when there is none."""

@@ -37,6 +37,14 @@ def receive_head(client: SimpleClient, expires: float | None = None) -> Response
         begun = getattr(error, "partial", None) or client.peek()
         check_head_begun(begun, limits)
         raise
+    except base.errors.ConnectionBroken as error:
+        # TLS that ended without saying so; but nothing of the reply had come, so nothing was cut.
+        # By name, so that plain HTTP need not import ssl.
+        if type(error.reason).__name__ != "SSLEOFError":
+            raise
+        gone = base.errors.RemoteDisconnected()
+        client.tell_state(gone)
+        raise gone from error
     return read_response_head(block, limits)
 
 

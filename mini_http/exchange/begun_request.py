@@ -9,6 +9,7 @@ from __future__ import annotations
 from mini_http import base
 from mini_http.base.commands import command
 from mini_http.base.headers import Headers
+from mini_http.codec.chunked import ChunkDecoder
 from mini_http.codec.framing import content_length
 from mini_http.codec.heads import field_line
 
@@ -31,9 +32,13 @@ class BegunRequest:
         self.fields = Headers()
         """Those that were put."""
         self.is_trusted = False
-        """Whether it is the program that saw to it that the request is whole."""
-        self._left: int | None = 0  # bytes of the body still to be sent; None: its end will tell
-        self._tail = b""  # the end of what was sent of it
+        """Whether who sends it sees to it by himself that it is whole."""
+        self.is_cut = False
+        """Whether sending it has ended before that."""
+        # What follows the head: bytes that are left of a known length, or chunks, else anything.
+        self._left: int | None = 0
+        self._chunks: ChunkDecoder | None = None
+        self._has_more = False
 
     def put(self, name: str, value: str) -> bytes:
         """Adds a field; returns it as it is sent, without its line end. Raises InvalidField."""
@@ -59,26 +64,14 @@ class BegunRequest:
         return "upgrade" in self.fields
 
     def announce(self, body: RequestBody | None, chunked: bool) -> None:
-        """The head is complete; after it `body` will be sent, and perhaps more.
+        """The head is complete; `body` will be sent after it, in chunks or not, and perhaps more.
 
         Raises InvalidField for fields that contradict each other, or this body; InvalidRequest for
         a body that is longer than Content-Length says.
         """
-        lengths, coded = self.fields.combined("content-length"), "transfer-encoding" in self.fields
-        if coded and lengths is not None:
-            raise base.errors.InvalidField(
-                "a request can't have both Content-Length and Transfer-Encoding"
-            )
-        if coded and self.fields.tokens("transfer-encoding")[-1:] != ["chunked"]:
-            raise base.errors.InvalidField(
-                "the last Transfer-Encoding of a request must be chunked: else nothing says where"
-                " its body ends (RFC 9112 section 6.1)"
-            )
-        if coded and self.version == 10:
-            raise base.errors.InvalidField(
-                "a request of HTTP/1.0 can't have a Transfer-Encoding: it takes a Content-Length,"
-                " and a body of that length"
-            )
+        lengths = self.fields.combined("content-length")
+        codings = self.fields.tokens("transfer-encoding")
+        self._check_codings(codings, lengths)
         if lengths is not None:
             self._left = _declared(lengths)
             if chunked or (body is not None and body.trailer_names is not None):
@@ -89,40 +82,67 @@ class BegunRequest:
                 raise base.errors.InvalidRequest(
                     f"Content-Length is {self._left}, but the body has {body.length} bytes"
                 )
-        elif coded or self._may_switch:
+        elif chunked:
+            self.is_trusted = True
+        elif codings:
+            self._left, self._chunks = None, ChunkDecoder()
+        elif self.asks_upgrade or self.method == "CONNECT":
             self._left = None
+
+    def _check_codings(self, codings: list[str], lengths: str | None) -> None:
+        if "transfer-encoding" not in self.fields:
+            return
+        if lengths is not None:
+            raise base.errors.InvalidField(
+                "a request can't have both Content-Length and Transfer-Encoding"
+            )
+        if codings[-1:] != ["chunked"]:
+            raise base.errors.InvalidField(
+                "the last Transfer-Encoding of a request must be chunked: else nothing says where"
+                " its body ends (RFC 9112 section 6.1)"
+            )
+        if self.version == 10:
+            raise base.errors.InvalidField(
+                "a request of HTTP/1.0 can't have a Transfer-Encoding: it takes a Content-Length,"
+                " and a body of that length"
+            )
 
     # --- what is sent of the body
 
-    @property
-    def _may_switch(self) -> bool:
-        return self.asks_upgrade or self.method == "CONNECT"
-
     def count(self, data: bytes | memoryview) -> None:
         """This is going to be sent. Raises InvalidRequest if it is more than was announced."""
-        size = memoryview(data).nbytes
-        if self.is_trusted:
+        if self.is_trusted or not data:
             return
-        if self._left is None:
-            self._tail = (self._tail + bytes(data[-4:]))[-4:]
-        elif size <= self._left:
+        if self._left is not None:
+            size = memoryview(data).nbytes
+            if size > self._left:
+                raise base.errors.InvalidRequest(
+                    f"the head of the request announced {self._left} bytes more, not {size}: it"
+                    " needs a Content-Length, or Transfer-Encoding: chunked"
+                )
             self._left -= size
+        elif self._chunks is None or self._chunks.ended:
+            self._has_more = True
         else:
-            raise base.errors.InvalidRequest(
-                f"the head of the request announced {self._left} bytes after what was sent of the"
-                f" body, not {size}: it needs a Content-Length, or Transfer-Encoding: chunked"
-            )
+            try:
+                self._chunks.decode(bytes(data))
+            except base.errors.ProtocolError:
+                self.is_cut = True  # the server will not see the end, or another one
+
+    def end(self) -> None:
+        """The body was sent that was trusted to be whole: no more may follow."""
+        if self.is_trusted:
+            self.is_trusted = False
+            self._left = 0
 
     @property
     def is_whole(self) -> bool:
-        """Whether, as far as can be told, no more of it is to be sent."""
-        if self.is_trusted:
-            return True
-        if self._left is not None:
-            return self._left == 0
-        if "transfer-encoding" in self.fields:
-            return self._tail == b"\r\n\r\n"  # so ends the last chunk
-        return not self._tail
+        """Whether no more of it is to be sent."""
+        if self.is_cut or self._has_more or self.is_trusted:
+            return self.is_trusted and not self.is_cut
+        if self._chunks is not None:
+            return self._chunks.ended and not self._chunks.rest
+        return not self._left
 
 
 def body_fields(

@@ -190,11 +190,27 @@ class ChunkedReader(BodyReader):
         self._client = client
         self._decoder = ChunkDecoder(client.limits)
         self._pending = b""  # decoded, and more than the caller asked for
+        self._has_begun = False
         self.ended = False
+
+    @property
+    def pending(self) -> int:
+        """How many bytes have come and are unread."""
+        return len(self._pending)
+
+    def as_they_come(self) -> WireReader:
+        """The reader of the chunks as they come over the wire, to be read in place of this one.
+
+        Raises UnsupportedOperation once a part of the body was read here.
+        """
+        if self._has_begun:
+            raise io.UnsupportedOperation("chunks of this body have been taken apart already")
+        return WireReader(self._client, self._decoder)
 
     def read_some(self, limit: int) -> bytes:
         if self.ended:
             return b""
+        self._has_begun = True
         data, self._pending = self._pending, b""
         decoder = self._decoder
         while not data:
@@ -211,6 +227,36 @@ class ChunkedReader(BodyReader):
             data, self._pending = data[:limit], data[limit:]
         self.ended = decoder.ended and not self._pending
         return data
+
+
+class WireReader(BodyReader):
+    """The chunks of a body with all that frames them, for who takes them apart by himself.
+
+    They are looked at all the same: where they end is known, and what is wrong with them raised.
+    """
+
+    left = None
+
+    def __init__(self, client: SimpleClient, decoder: ChunkDecoder) -> None:
+        self._client = client
+        self._decoder = decoder
+        self.ended = False
+
+    def read_some(self, limit: int) -> bytes:
+        if self.ended:
+            return b""
+        decoder = self._decoder
+        received = self._client.read_some(limit)
+        if received:
+            decoder.decode(received)
+        elif not decoder.finish():
+            raise base.errors.IncompleteRead(b"")
+        if decoder.ended:
+            self._client.unread(decoder.rest)
+            received = received[: len(received) - len(decoder.rest)]
+            self.trailers = decoder.trailers
+            self.ended = True
+        return received
 
 
 class UntilCloseReader(BodyReader):

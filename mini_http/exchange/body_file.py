@@ -97,8 +97,10 @@ class BodyFile(ReadsText, io.BufferedIOBase):
         filled = min(len(self._ahead), view.nbytes)
         view[:filled], self._ahead = self._ahead[:filled], self._ahead[filled:]
         try:
-            while filled < view.nbytes and not self._reader.ended:
+            while filled < view.nbytes:
                 filled += self._take(self._reader.readinto, view[filled:])
+                if self._reader.ended:
+                    break
         except base.errors.IncompleteRead as cut:
             raise _cut_after(bytes(view[:filled]), cut) from cut
         return filled

@@ -40,6 +40,7 @@ from mini_http.exchange import request_body as bodies
 from mini_http.exchange.body import BodyReader, BytesReader, body_reader
 from mini_http.exchange.early_reply import EarlyReply
 from mini_http.exchange.hosts import host_of_target
+from mini_http.exchange.reply_face import NothingReader
 from mini_http.exchange.response import HTTPResponse
 from mini_http.exchange.sending import framed_pieces, request_framing, send_body
 from mini_http.exchange.states import Move, State, after, name_of
@@ -119,6 +120,8 @@ class HTTPClient(SimpleClient):
     """The last reply of `httpcmd`."""
     close_reason: CloseReason | None = None
     """Why the connection closes after this reply, or was closed."""
+    shares_socket = False
+    """Whether the program may use the socket of a connection that is kept alive."""
     exchanges = 0
     """How many requests were sent on this connection."""
     _state = State.IDLE
@@ -159,8 +162,8 @@ class HTTPClient(SimpleClient):
             fields.insert(0, ("Host", host_of_target(command, document) or self.authority))
         self.timeout = self.timeouts.read
         self.deadline = None if self.timeouts.total is None else Deadline(self.timeouts.total)
-        if self.state is State.IDLE:
-            self._close_if_spoken_to()
+        if self.state is State.IDLE and self._is_left():
+            self.close_because(CloseReason.SERVER_CLOSED)
         if self.closed:
             self.connect()
         self.response = self.exchange(command, document, fields, bodies.request_body(body))
@@ -181,13 +184,13 @@ class HTTPClient(SimpleClient):
 
         Returns the bare connection once the server has switched: what it says next is there to be
         read, and this client is closed. The reply with its headers is in `response`. Raises
-        UpgradeRefused if the reply is another one than 101; it can then be read.
+        UpgradeRefused if it has not switched to `protocol`; its reply can then be read.
         """
         pairs = _pairs(headers)
         asked = [("Connection", "Upgrade"), ("Upgrade", protocol)]
-        status, _ = self.httpcmd("GET", document, pairs + asked)
+        status, switched = self.httpcmd("GET", document, pairs + asked)
         assert self.response is not None
-        if status != 101:
+        if status != 101 or protocol.lower() not in switched.tokens("Upgrade"):
             raise base.errors.UpgradeRefused(
                 f"the server did not switch to {protocol}: {status} {self.response.reason}",
                 self.response,
@@ -225,15 +228,15 @@ class HTTPClient(SimpleClient):
         reply = None if self._reply is None else self._reply()
         return reply if reply is not None and reply.comes_over(self) else None
 
-    def _close_if_spoken_to(self) -> None:
-        """Closes an idle connection that the server has closed, or on which it said something.
+    def _is_left(self) -> bool:
+        """Whether the server has closed an idle connection, or said something on it.
 
         Raises UnaskedReply for what it says before the first request: after others it may be of a
         reply to them, and another connection will do.
         """
         stream = self._stream
         if stream is None or not self.has_input():
-            return
+            return False
         if self.exchanges == 0:
             try:
                 has_spoken = self.buffered() or stream.recv(1)
@@ -241,7 +244,7 @@ class HTTPClient(SimpleClient):
                 has_spoken = False
             if has_spoken:
                 self._refuse_unasked()
-        self.close_because(CloseReason.SERVER_CLOSED)
+        return True
 
     def _refuse_unasked(self) -> NoReturn:
         message = "the server said something before it was asked anything"
@@ -264,6 +267,7 @@ class HTTPClient(SimpleClient):
         if self.close_reason is None:
             self.close_reason = reason
         self.close()
+        self.deadline = None  # it was for this exchange
 
     @property
     def stage(self) -> str:  # type: ignore[override]
@@ -319,7 +323,7 @@ class HTTPClient(SimpleClient):
             if framing.length == 0 and not control:  # the usual GET
                 self.write(head)
                 return self._begin_reply(method, self._read_head(), False)
-            early = EarlyReply(self, method)
+            early = EarlyReply(method)
             was_sent = self._send(head, body, framing, "expect" in control, early)
             reply = early.head or self._read_head()
             if "connection" in control and "close" in Headers(list(fields)).tokens("Connection"):
@@ -345,9 +349,9 @@ class HTTPClient(SimpleClient):
             self.write(b"".join([head, *framed_pieces(body, framing)]))
             return True
         self.write(head)
-        if expects_continue and not early.is_continue():
+        if expects_continue and not early.is_continue(self):
             return False
-        return send_body(self, body, framing, early.lets_go_on)
+        return send_body(self, body, framing, lambda: early.lets_go_on(self))
 
     def _read_head(self) -> ResponseHead:
         """The next reply head; interim ones are skipped."""
@@ -384,10 +388,11 @@ class HTTPClient(SimpleClient):
         if reason is None:
             reason = self.close_reason = close_reason(head, framing)
         if framing is NO_BODY:
-            reader = BodyReader()
+            reader: BodyReader = NothingReader()
         elif type(framing) is Length and framing.count == len(self._input) - self._start:
             # The usual small reply came whole with its head: the connection is free at once.
-            reader = BytesReader(self.read_some(framing.count)) if framing.count else BodyReader()
+            data = self.read_some(framing.count) if framing.count else b""
+            reader = BytesReader(data) if data else NothingReader()
         else:
             self._state = after(self._state, Move.GET_REPLY)
             self._reply = ref(response)
@@ -455,8 +460,10 @@ class HTTPSClient(HTTPClient):
         if self.closed:
             super().connect()
             self.timeout = self.timeouts.connect
-            self.starttls(self.host, self.tls)
-            self.timeout = self.timeouts.read
+            try:
+                self.starttls(self.host, self.tls)
+            finally:
+                self.timeout = self.timeouts.read
 
 
 def _pairs(headers: GivenFields | None) -> list[Field]:

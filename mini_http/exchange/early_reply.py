@@ -22,41 +22,40 @@ CONTINUE_SECONDS = 1.0
 
 
 class EarlyReply:
-    """What comes on the connection of `client` while it sends a request of this method."""
+    """What comes while a client sends a request of this method."""
 
-    __slots__ = ("_client", "_method", "head")
+    __slots__ = ("_method", "head")
 
-    def __init__(self, client: HTTPClient, method: str) -> None:
-        self._client = client
+    def __init__(self, method: str) -> None:
         self._method = method
         self.head: ResponseHead | None = None
         """That of the reply, once it has come."""
 
-    def lets_go_on(self) -> bool:
+    def lets_go_on(self, client: HTTPClient) -> bool:
         """Whether to go on sending. Takes what has come; waits only for the rest of a head."""
-        while self.head is None and self._client.has_input():
-            self._receive()
+        while self.head is None and client.has_input():
+            self._receive(client)
         head = self.head
         if head is None:
             return True
         is_success = 200 <= head.status < 300
         return is_success and close_reason(head, response_framing(self._method, head)) is None
 
-    def is_continue(self) -> bool:
+    def is_continue(self, client: HTTPClient) -> bool:
         """Waits for a 100 (Continue), but not for long; False if the reply comes in its place."""
         until = monotonic() + CONTINUE_SECONDS
-        while self._client.wait_for_input(until - monotonic()):
-            if self._receive() == 100:
+        while client.wait_for_input(until - monotonic()):
+            if self._receive(client) == 100:
                 break
             if self.head is not None:
                 return False
         return True
 
-    def _receive(self) -> int:
+    def _receive(self, client: HTTPClient) -> int:
         """Receives a head, which interim replies have too; returns its status."""
-        head = receive_head(self._client)
+        head = receive_head(client)
         if is_interim(head):
-            self._client.note_interim(head)
+            client.note_interim(head)
         else:
             self.head = head
         return head.status

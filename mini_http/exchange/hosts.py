@@ -67,7 +67,7 @@ def host_of_target(method: str, target: str) -> str | None:
     try:
         if method == "CONNECT":
             return read_place("", target)[3]
-        if target.startswith("http"):
+        if target[:8].lower().startswith(("http://", "https://")):
             return URL.parse(target).authority
     except base.errors.InvalidURL:
         pass

@@ -101,20 +101,22 @@ class HTTPConnection(StepwiseClient):
         if not self.host:
             raise base.errors.StateError("a client over a stream can't connect again")
         audit("http.client.connect", self, self.host, self.port)
-        if self.timeout != self.timeouts.read:  # which it was, before the program set it
-            self.timeouts = timeout_given(self.timeout)
+        self._heed_timeout()
         wait = self.timeouts.connect
         if self.deadline is not None:
             wait = self.deadline.within(wait).check(f"connecting to {self.host}")
         sock = self._create_connection((self.host, self.port), wait, self.source_address)
         _send_at_once(sock)
-        self.timeout = self.timeouts.connect
+        self._set_timeout(self.timeouts.connect)
         try:
             self._attach(sock)
             if self._tunnel_host:
                 self._tunnel()
+        except BaseException:
+            self.close()
+            raise
         finally:
-            self.timeout = self.timeouts.read
+            self._set_timeout(self.timeouts.read)
         self._ready()
 
     def set_debuglevel(self, level: int) -> None:

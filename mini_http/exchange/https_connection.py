@@ -14,6 +14,7 @@ from mini_http import base
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import NOT_GIVEN
 from mini_http.connect.tls import DEFAULT_SETTINGS, TLSSettings, context_for
+from mini_http.exchange.hosts import dialed
 from mini_http.exchange.http_connection import HTTPConnection
 from mini_http.exchange.request_body import READ_BYTES
 
@@ -71,11 +72,16 @@ class HTTPSConnection(HTTPConnection):
         """Opens the connection, the tunnel if there is to be one, and TLS to its end."""
         if not self.closed:
             return
+        host = dialed(self._tunnel_host or self.host)
         super().connect()
+        self._set_timeout(self.timeouts.connect)
         try:
-            self.starttls(self._tunnel_host or self.host, self.tls or DEFAULT_SETTINGS)
+            self.starttls(host, self.tls or DEFAULT_SETTINGS)
         except base.errors.TLSFailed as failure:
             raise _as_ssl_error(failure) from failure.__cause__
+        finally:
+            self._set_timeout(self.timeouts.read)
+        self._ready()
 
 
 class HandshakeFailed(base.errors.TLSFailed, ssl.SSLError):  # type: ignore[misc]
@@ -103,4 +109,7 @@ def _as_ssl_error(failure: base.errors.TLSFailed) -> base.errors.TLSFailed:
         again = HandshakeFailed(str(failure))
     again.errno, again.strerror = error.errno, error.strerror
     again.library, again.reason = error.library, error.reason
+    again.state = failure.state
+    for note in getattr(failure, "__notes__", ()):
+        again.add_note(note)
     return again

@@ -12,6 +12,7 @@ from mini_http.connect.reply_head import InterimReplies, receive_final_head
 from mini_http.connect.simple_client import SimpleClient
 from mini_http.connect.streams import FileStream
 from mini_http.exchange.body import BodyReader, body_reader
+from mini_http.exchange.reply_face import NothingReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ class LoneReply(SimpleClient):
 
     Raises TypeError for what has none.
     """
+
+    shares_socket = True
 
     def __init__(self, sock: object) -> None:
         if not hasattr(sock, "makefile"):
@@ -45,7 +48,7 @@ class LoneReply(SimpleClient):
 
     def begin_reply(self, response: HTTPResponse) -> None:
         """Reads the head, for `response`."""
-        method = response.method or "GET"
+        method = response._method or "GET"
         try:
             head = receive_final_head(self, InterimReplies(self.limits).note)
             if response.debuglevel > 0:
@@ -61,6 +64,8 @@ class LoneReply(SimpleClient):
         self._saved.by_lines = framing is CHUNKED  # other bodies are counted, or have no end
         reader = body_reader(framing, self)
         owner = None if reader.ended else self
+        if owner is None:
+            reader = NothingReader()
         response.take_head(head, reader, owner, close_reason(head, framing), self.limits)
         if owner is None:
             self.close()

@@ -11,12 +11,11 @@ from __future__ import annotations
 import io
 
 from mini_http import base
-from mini_http.base.likeness import loaded_class, names_of
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import Deadline
 from mini_http.codec.framing import CloseReason
-from mini_http.exchange.body import BodyReader, ChunkedReader, DecodingReader, FailedReader
-from mini_http.exchange.body_file import BodyFile
+from mini_http.exchange.body import BodyReader, DecodingReader, FailedReader
+from mini_http.exchange.reply_face import UNKNOWN, ReplyFace, TakenApart
 from mini_http.exchange.text import PIECE_BYTES
 
 TYPE_CHECKING = False
@@ -24,38 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol, Self, TypeVar, TypeVarTuple
 
-    from _typeshed import WriteableBuffer
-
-    from mini_http.base.headers import Headers
     from mini_http.base.heads import ResponseHead
     from mini_http.base.limits import Limits
     from mini_http.connect.simple_client import SimpleClient
-    from mini_http.exchange.lone_reply import LoneReply
-
-    class ReplyOwner(Protocol):
-        """The connection that a reply comes over, an HTTPClient nearly always."""
-
-        limits: Limits
-        timeout: float | None
-        deadline: Deadline | None
-
-        def end_reply(self) -> None:
-            """The body has been read to its end."""
-
-        def abandon_reply(self, error: BaseException | None = None) -> None:
-            """The body will not be read on: because of `error`, or as nobody wants it."""
-
-        def prepare_to_drain(self) -> bool:
-            """Whether the rest may be read and dropped, so that the connection stays."""
-
-        def hand_over(self) -> SimpleClient:
-            """The connection for another protocol, with what has come."""
-
-        def readinto(self, target: WriteableBuffer, /) -> int:
-            """Fills `target` with what comes next; the number of bytes, 0 at the end."""
-
-        def fileno(self) -> int:
-            """The connection's descriptor."""
+    from mini_http.exchange.reply_face import ReplyOwner
 
     class ReplySource(Protocol):
         """Where the head of a reply comes from."""
@@ -70,7 +41,7 @@ KEEP_SECONDS = 1.0
 """How long `keep_rest` waits for the rest of a body, where the timeout lets it."""
 
 
-class HTTPResponse(BodyFile):
+class HTTPResponse(ReplyFace):
     """A reply: `status`, `reason`, `headers`, and a body that is read like a binary file.
 
     `read`, `readinto`, `readline` and iteration raise IncompleteRead when the body ends before it
@@ -82,39 +53,15 @@ class HTTPResponse(BodyFile):
 
     # Slots, because the instance dict of a class made in C is slow: 1.2 us of a GET. There is one
     # all the same, for what users and handlers add.
-    __slots__ = (
-        "_client",
-        "_coded",
-        "_head",
-        "_limits",
-        "close_reason",
-        "code",
-        "headers",
-        "history",
-        "msg",
-        "reason",
-        "status",
-        "url",
-        "version",
-    )
-    msg: Any
+    __slots__ = ("_limits", "code", "history", "reason", "version")
     version: int
-    status: int
     code: int
     reason: str
-    headers: Headers
-    url: str
     history: tuple[HTTPResponse, ...]
-    close_reason: CloseReason | None
-    _head: ResponseHead | None
-    _coded: BodyReader
-    _client: ReplyOwner | None
 
     debuglevel = 0
-    method: str | None = None
-    """That of the request, where the reply was made with http.client's constructor."""
+    _method: str | None = None
     _source: ReplySource | None = None
-    _lone: LoneReply | None = None
 
     def __init__(
         self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None
@@ -126,13 +73,13 @@ class HTTPResponse(BodyFile):
         """
         from mini_http.exchange.lone_reply import LoneReply
 
-        self.version = self.status = self.code = self.reason = _UNKNOWN
+        self.version = self.status = self.code = self.reason = UNKNOWN
         self.headers = self.msg = _NONE_YET
         self.url = url or ""
         self.history = ()
         self.close_reason = None
         self.debuglevel = debuglevel
-        self.method = method
+        self._method = method
         self._head = None
         self._reader = self._coded = FailedReader(
             base.errors.ResponseNotReady("the reply has not begun: call begin() first")
@@ -201,7 +148,7 @@ class HTTPResponse(BodyFile):
 
     def cut_off(self) -> None:
         """The connection was closed, and is another one now: what has not been read is lost."""
-        self._client = None
+        self._let_go()
         self._reader = FailedReader(
             base.errors.StateError("the connection of this reply was closed before it was read")
         )
@@ -210,114 +157,7 @@ class HTTPResponse(BodyFile):
         """Has `begin` ask `source` for the head, in place of the socket."""
         self._source, self._lone = source, None
 
-    # --- what the head said, under the names of http.client and urllib
-
-    def info(self) -> Headers:
-        """The headers."""
-        return self.headers
-
-    def geturl(self) -> str:
-        """The URL of the reply, after redirects."""
-        return self.url
-
-    def getcode(self) -> int:
-        """The status."""
-        return self.status
-
-    def getheader(self, name: str, default: Any = None) -> Any:
-        """The values of a field joined with ", ", `default` if there is none."""
-        values = self._begun_headers().get_all(name)
-        if values is not None:
-            return ", ".join(values)
-        if isinstance(default, str) or not hasattr(default, "__iter__"):
-            return default
-        return ", ".join(default)
-
-    def getheaders(self) -> list[tuple[str, str]]:
-        """All fields as pairs, in the order in which they came."""
-        return self._begun_headers().items()
-
-    def _begun_headers(self) -> Headers:
-        if self._head is None:
-            raise base.errors.ResponseNotReady("the reply has not begun: call begin() first")
-        return self.headers
-
-    # Before `begin` the three that follow are what they are in http.client then.
-
-    @property
-    def length(self) -> int | None:
-        """How many bytes of the body are unread; None if only the end will tell."""
-        left = self._reader.left if self._head is not None else _UNKNOWN
-        return left if left is None or left is _UNKNOWN else left + len(self._ahead)
-
-    @property
-    def chunked(self) -> bool:
-        """Whether the body came chunked."""
-        return _UNKNOWN if self._head is None else type(self._coded) is ChunkedReader
-
-    @property
-    def will_close(self) -> bool:
-        """Whether the connection closes after this reply."""
-        return _UNKNOWN if self._head is None else self.close_reason is not None
-
-    @property
-    def trailers(self) -> Headers | None:
-        """The fields after a chunked body; None before its end, and for other bodies."""
-        return self._reader.trailers
-
-    @property
-    def fp(self) -> Any:
-        """The file that the body is read from; None once nothing is left.
-
-        That is this reply itself; for one that was made over a socket, what `makefile` gave. Such a
-        file can be replaced. After a switch of protocols it is what follows.
-        """
-        if self._client is not None and self.close_reason is _SWITCHED:
-            return io.BufferedReader(_Following(self._client), 1)  # so it takes nothing ahead
-        if self.isclosed():
-            return None
-        return self if self._lone is None else self._lone.file
-
-    @fp.setter
-    def fp(self, file: Any) -> None:
-        if self._lone is None:
-            raise AttributeError(
-                "the file of a reply can be replaced only if it has one of its own"
-            )
-        self._lone.file = file
-
-    # --- the file's other methods
-
-    @property  # type: ignore[misc]  # to be read, never set
-    def __class__(self) -> type:
-        """What `isinstance` asks for: `http.client.HTTPResponse`, where that is loaded."""
-        return loaded_class(("http.client", "HTTPResponse"), otherwise=type(self))
-
-    def __dir__(self) -> list[str]:
-        return names_of(self)
-
-    def isclosed(self) -> bool:
-        """Whether no more will come: the body ended, reading failed, or `close` was called."""
-        if self._closed:
-            return True
-        reader = self._reader
-        if reader.ended:
-            return not self._ahead
-        return type(reader) is FailedReader and self._head is not None
-
-    def fileno(self) -> int:
-        """The descriptor of a connection that closes after this reply.
-
-        Raises UnsupportedOperation, an OSError, for one that is kept alive: it does not end with
-        this reply, and may serve another already.
-        """
-        if self._lone is not None and not self.isclosed():
-            return self._lone.file.fileno()
-        if self._client is None or self.close_reason is None:
-            raise io.UnsupportedOperation(
-                "a kept-alive connection is shared: to use its descriptor, send 'Connection: close'"
-            )
-        return self._client.fileno()
+    # --- the end of it
 
     def close(self) -> None:
         """Gives the connection back. A short unread rest is read first, else it is closed."""
@@ -352,7 +192,7 @@ class HTTPResponse(BodyFile):
         if client is None or self.close_reason is not None:
             return
         limit = client.limits.drain_bytes
-        if (self._coded.left or 0) > limit:
+        if (self._coded.left or 0) > limit or type(self._reader) is TakenApart:
             return
         before = client.deadline
         client.deadline = (before or Deadline(None)).within(client.timeout).within(KEEP_SECONDS)
@@ -367,10 +207,11 @@ class HTTPResponse(BodyFile):
             self._fail(error)
             if not isinstance(error, base.errors.MiniHTTPError):
                 raise
-        client.deadline = before
-        if self._client is not None and self._coded.ended:
-            self._client = None
-            client.end_reply()
+        if self._client is not None:
+            client.deadline = before
+            if self._coded.ended:
+                self._let_go()
+                client.end_reply()
         self._ahead = b"".join(pieces)
 
     def _drained(self, client: ReplyOwner) -> bool:
@@ -427,9 +268,14 @@ class HTTPResponse(BodyFile):
             raise
         client = self._client
         if client is not None and self._coded.ended and self.close_reason is not _SWITCHED:
-            self._client = None
+            self._let_go()
             client.end_reply()
         return taken
+
+    def _let_go(self) -> None:
+        """Forgets the connection, which others may use from now on."""
+        self._client = None
+        self._coded.go_on_with(None)
 
     def _fail(self, error: BaseException | None) -> None:
         """Gives the connection up: the body ended in `error`, or (None) will not be read."""
@@ -443,19 +289,5 @@ class HTTPResponse(BodyFile):
 
 
 _SWITCHED = CloseReason.SWITCHED
-_UNKNOWN: Any = "UNKNOWN"
 _NONE_YET: Any = None
-"""What http.client has for status, reason and version, and for headers, before `begin`."""
-
-
-class _Following(io.RawIOBase):
-    """What a connection brings after a reply, as a file. Closing it does not close that."""
-
-    def __init__(self, client: ReplyOwner) -> None:
-        self._client = client
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, target: WriteableBuffer, /) -> int:
-        return self._client.readinto(target)
+"""What http.client has for headers before `begin`."""

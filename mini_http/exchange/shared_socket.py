@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 
+from mini_http.base.timeouts import Timeout
 from mini_http.codec.framing import CloseReason
 from mini_http.connect.connection import NOT_ARMED, broken
 from mini_http.connect.streams import FileStream
@@ -20,16 +21,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from mini_http.base.limits import Limits
     from mini_http.connect.streams import Stream
 
 
 class SharedSocketClient(HTTPClient):
     """See above."""
 
-    _set_on_socket: tuple[float | None, float | None] | None = None
-    """What `timeout` was, and what took its place since the program set it on the socket."""
+    shares_socket = True
+    _shown: float | None = None
+    """The timeout that the socket shows since we set it, in its own precision."""
     _hold: socket.SocketIO | None = None
     """Keeps the socket open while a reply is read, should the program close it."""
+
+    def _begin(self, timeout: float | None, limits: Limits) -> None:
+        super()._begin(timeout, limits)
+        self._known_timeout = timeout
 
     @property
     def sock(self) -> Any:
@@ -42,10 +49,13 @@ class SharedSocketClient(HTTPClient):
         self._leave_to_reply(CloseReason.INTERRUPTED)
         self._forget_stream()
         if sock is not None:
-            wait = sock.gettimeout() if hasattr(sock, "gettimeout") else None
+            wait = _timeout_of(sock)
+            self._heed_timeout()
+            self._set_timeout(self.timeouts.read)
             self._attach(sock)
             if wait is not None:
-                self._take_timeout(wait)
+                self._set_timeout(wait)
+                self._ready()
 
     def _attach(self, source: object) -> None:
         state = after(self.state, Move.CONNECT)
@@ -62,32 +72,42 @@ class SharedSocketClient(HTTPClient):
         except OSError as error:  # the program has closed it
             raise self._ended_by(broken(error, "read")) from error
         self._armed = wait
+        self._shown = _timeout_of(stream)
+
+    def _set_timeout(self, wait: float | None) -> None:
+        self.timeout = self._known_timeout = wait
+
+    def _heed_timeout(self) -> None:
+        """Takes `timeout` as the program may have set it: as seconds, None, or a Timeout.
+
+        Anything else stands for no timeout at all, as libraries write it.
+        """
+        given: object = self.timeout
+        if given == self._known_timeout:
+            return
+        if given is not None and not isinstance(given, (int, float, Timeout)):
+            self.timeout = self._known_timeout
+            return
+        if given != self.timeouts.read:
+            self.timeouts = Timeout.of(given)
+        self._set_timeout(self.timeouts.read)
 
     def _heed_socket(self) -> None:
-        """Takes over the timeout that the program may have set on the socket."""
-        stream: Any = self._stream
-        if self._armed != NOT_ARMED and hasattr(stream, "gettimeout"):
-            wait = stream.gettimeout()
-            if wait != self._armed:
-                self._take_timeout(wait)
-
-    def _take_timeout(self, wait: float | None) -> None:
-        before = self._set_on_socket
-        if before is None or self.timeout != before[1]:
-            before = (self.timeout, None)
-        self._set_on_socket = (before[0], wait)
-        self.timeout = self._armed = wait
+        """Takes over the timeouts that the program may have set, here or on the socket."""
+        self._heed_timeout()
+        if self._armed != NOT_ARMED:
+            wait = _timeout_of(self._stream)
+            if wait != self._shown:
+                self._set_timeout(wait)
+                self._armed = self._shown = wait
 
     # --- the end
 
     def close(self) -> None:
         super().close()
         self._release()
-        if self._set_on_socket is not None:
-            before, since = self._set_on_socket
-            self._set_on_socket = None
-            if self.timeout == since:
-                self.timeout = before
+        if self.timeout == self._known_timeout:  # else the program set it, for the next connection
+            self._set_timeout(self.timeouts.read)
 
     def _keep_open(self) -> None:
         """Keeps the socket open from now on, whoever closes it, until the reply ends."""
@@ -113,3 +133,9 @@ class SharedSocketClient(HTTPClient):
         owner._hold, self._hold = self._hold, None
         reply.go_on_with(owner)
         self.close()
+
+
+def _timeout_of(stream: Any) -> float | None:
+    """What a stream shows of its timeout; None also where it has none to show."""
+    seconds: float | None = stream.gettimeout() if hasattr(stream, "gettimeout") else None
+    return seconds

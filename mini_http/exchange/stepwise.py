@@ -15,6 +15,7 @@ from sys import audit
 from mini_http import base
 from mini_http.base.headers import SECRET_FIELDS
 from mini_http.base.timeouts import Deadline
+from mini_http.codec.framing import CloseReason
 from mini_http.connect.connection import NOT_ARMED, broken
 from mini_http.exchange import request_body as bodies
 from mini_http.exchange.begun_request import BegunRequest
@@ -56,7 +57,7 @@ class StepwiseClient(SharedSocketClient):
 
     def _begin_request(self, method: str, version: int, state: State) -> None:
         self._request = BegunRequest(method, version)
-        self._early = EarlyReply(self, method)
+        self._early = EarlyReply(method)
         self._is_under_way = False  # whether bytes of it may have been sent
         self._interim = None
         self._state = state
@@ -75,8 +76,10 @@ class StepwiseClient(SharedSocketClient):
 
     def _make_ready(self) -> None:
         """Before a request is sent: an idle connection that the server has left is closed."""
-        self._close_if_spoken_to()
-        self._state = State.STARTED  # also if that has closed it
+        if self._is_left():
+            self.close_reason = CloseReason.SERVER_CLOSED
+            # Not by `close`: subclasses forget there what they know of the request, and the tunnel.
+            SharedSocketClient.close(self)
         self._is_under_way = True
         if self.timeouts.total is not None:
             self.deadline = Deadline(self.timeouts.total)
@@ -91,8 +94,11 @@ class StepwiseClient(SharedSocketClient):
             head, pieces = head + data, ()
         self.send(head)
         self._begin_exchange()
-        if not expects_continue or not self._can_watch() or self._early.is_continue():
+        if expects_continue and self._can_watch() and not self._early.is_continue(self):
+            self._request.is_cut = True
+        else:
             self._send_while_wanted(pieces)
+        self._request.end()
 
     def _begin_exchange(self) -> None:
         """The head was sent, or a part of it."""
@@ -105,6 +111,7 @@ class StepwiseClient(SharedSocketClient):
             view = memoryview(piece)
             for start in range(0, view.nbytes, bodies.READ_BYTES):
                 if not self._is_wanted():
+                    self._request.is_cut = True
                     return
                 self.send(bytes(view[start : start + bodies.READ_BYTES]))
 
@@ -160,16 +167,18 @@ class StepwiseClient(SharedSocketClient):
 
     def _send_of_body(self, piece: bytes | memoryview) -> bool:
         """Sends a piece of the body; returns whether it was wanted."""
+        if not self._is_wanted():
+            self._request.is_cut = True
+            return False
         self._request.count(piece)
         if not self._can_watch():
             self._send_all(piece)
             return True
-        if not self._is_wanted():
-            return False
         if self.write_unless_input(memoryview(piece).cast("B"), self._is_wanted):
             return True
         if self._early.head is None:
             self._take_early_reply()
+        self._request.is_cut = True
         return False
 
     def _send_all(self, piece: bytes | memoryview) -> None:
@@ -194,22 +203,26 @@ class StepwiseClient(SharedSocketClient):
     def _is_wanted(self) -> bool:
         """Whether no reply has come that refuses the rest of the request."""
         try:
-            return not self._can_watch() or self._early.lets_go_on()
+            return not self._can_watch() or self._early.lets_go_on(self)
         except BaseException as error:
             self._give_up(error)
             raise
 
     def _take_early_reply(self) -> None:
         """After sending broke: takes the head of a reply that came before, or raises SendBroken."""
+        self._request.is_cut = True
+        reason: object = None
         try:
             self._is_wanted()
         except (base.errors.ConnectionBroken, base.errors.RemoteDisconnected) as error:
-            reason: object = error.reason
+            reason = error.reason
+        if self._early.head is None:
             if not isinstance(reason, OSError):
                 reason = BrokenPipeError(EPIPE, strerror(EPIPE))
-            raise self._ended_by(broken(reason, "write")) from error
+            raise self._ended_by(broken(reason, "write"))
 
     def _body_of(self, source: Any) -> RequestBody:
+        """A body of what a program passes. Raises what `request_body` raises."""
         if isinstance(source, HTTPClient):  # it has a `read`, but not of a body
             raise TypeError(f"a request body can't be a connection: {source!r}")
         body = bodies.request_body(source)

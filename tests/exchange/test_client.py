@@ -42,11 +42,13 @@ from mini_http.base.errors import (
     TLSFailed,
     TotalTimedOut,
     UnaskedUpgrade,
+    UpgradeRefused,
 )
 from mini_http.base.headers import Headers
 from mini_http.base.limits import Limits
 from mini_http.base.timeouts import DEFAULT_SECONDS, Timeout
 from mini_http.codec.framing import CloseReason
+from mini_http.connect.simple_client import SimpleClient
 from mini_http.connect.tls import TLSSettings
 from mini_http.exchange.client import HTTPClient, HTTPSClient
 from mini_http.exchange.request_body import NO_BODY, request_body
@@ -732,3 +734,48 @@ def test_expecting_to_continue_without_a_body_is_no_early_reply():
     reply = client.exchange("GET", "/", [("Host", "h"), ("Expect", "100-continue")])
     assert reply.close_reason is None
     assert client.state is State.IDLE
+
+
+# --- another protocol on the connection
+
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"
+
+
+def test_an_upgrade_hands_over_the_bare_connection_with_what_has_come():
+    http = HTTPClient.over(ScriptedStream([SWITCHING + b"hello\n", b"again\n"]))
+    raw = http.upgrade("/chat", "echo", {"X-Key": "1"})
+    assert type(raw) is SimpleClient
+    assert [raw.readline(), raw.readline()] == [b"hello", b"again"]
+    assert (http.state, http.close_reason) == (State.CLOSED, CloseReason.SWITCHED)
+    assert http.response is not None
+    assert http.response.headers["Upgrade"] == "echo"
+
+
+def test_an_upgrade_asks_in_the_words_of_the_rfc():
+    stream = ScriptedStream([SWITCHING])
+    HTTPClient.over(stream).upgrade("/", "echo").close()
+    assert b"\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n" in stream.sent
+
+
+@pytest.mark.parametrize("other", [b"Upgrade: another\r\n", b""])
+def test_a_server_that_switches_to_another_protocol_is_refused(other):
+    http = HTTPClient.over(ScriptedStream([SWITCHING.replace(b"Upgrade: echo\r\n", other)]))
+    with pytest.raises(UpgradeRefused, match="did not switch to echo: 101 Switching"):
+        http.upgrade("/", "echo")
+
+
+def test_a_reply_that_refuses_an_upgrade_can_be_read():
+    http = HTTPClient.over(ScriptedStream([b"HTTP/1.1 426 No\r\nContent-Length: 3\r\n\r\nno!"]))
+    with pytest.raises(UpgradeRefused) as caught:
+        http.upgrade("/", "echo")
+    assert caught.value.response is http.response
+    assert http.getbody() == b"no!"
+    assert http.state is State.IDLE
+
+
+def test_only_a_reply_that_switches_can_be_detached():
+    http = HTTPClient.over(ScriptedStream([HELLO]))
+    http.get("/")
+    assert http.response is not None
+    with pytest.raises(io.UnsupportedOperation, match="did not switch"):
+        http.response.detach()

@@ -17,6 +17,9 @@
     documents      the examples of the manual, as code that tests run
     web_platform   the URL cases of the web platform tests
     stock_suites   CPython's own suites, run with our names in place of the stock ones
+    upload_server  takes bodies of any length in a process of its own, and keeps their two ends
+    numbered_server  gives each request the reply that its number says
+    urllib3_connections  urllib3's pools over connections of ours
     caches         squid as a cache in front of one server
     pop3_server    a POP3 server that takes passwords only under TLS
     websocket_server  a WebSocket server that echoes text

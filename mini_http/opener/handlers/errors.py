@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class HTTPErrorProcessor(BaseHandler):
-    """Hands replies that are no success to the opener's error handlers."""
+    """Hands replies that are no success to the opener's error handlers.
+
+    101 (Switching Protocols), which comes only to a request that asked for it, is one.
+    """
 
     handler_order = 1000
     """After all other processing."""
@@ -22,7 +25,7 @@ class HTTPErrorProcessor(BaseHandler):
     def http_response(self, request: Request, response: Any) -> Any:
         """The reply, or what the error handlers make of it."""
         status = response.code
-        if 200 <= status < 300:
+        if 200 <= status < 300 or status == 101:
             return response
         return self.parent.error("http", request, response, status, response.msg, response.info())
 

@@ -1,0 +1,367 @@
+"""ReplyFace: what a reply has of http.client's and urllib's, and the file below it."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import pytest
+from support.servers import ScriptedServer
+from support.steps import Close, Drain, Expect, Send
+from support.streams import ScriptedStream, every_cut, every_split
+
+from mini_http.base.errors import (
+    BadChunk,
+    BadStatusLine,
+    IncompleteRead,
+    RemoteDisconnected,
+    ResponseNotReady,
+)
+from mini_http.codec.framing import CloseReason
+from mini_http.exchange.client import HTTPClient
+from mini_http.exchange.http_connection import HTTPConnection
+from mini_http.exchange.lone_reply import LoneReply
+from mini_http.exchange.reply_face import WireFile
+from mini_http.exchange.response import HTTPResponse
+from mini_http.exchange.states import State
+
+pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
+
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKS = b"6;ext=1\r\nhello,\r\n6\r\n\nworld\r\n0\r\nX-Trailer: 1\r\n\r\n"
+LINES = [b"6;ext=1\r\n", b"hello,\r\n", b"6\r\n", b"\n", b"world\r\n", b"0\r\n",
+         b"X-Trailer: 1\r\n", b"\r\n"]  # fmt: skip
+NEXT = b"HTTP/1.1 204 No Content\r\n\r\n"
+COUNTED = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
+TO_THE_END = b"HTTP/1.1 200 OK\r\n\r\n"
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"
+HOST = (("Host", "a.test"),)
+UPGRADE = (*HOST, ("Connection", "Upgrade"), ("Upgrade", "echo"))
+PATIENCE = 20.0
+
+
+def begun(*pieces, end="close", fields=HOST, method="GET"):
+    """A reply over a client that gets these pieces, and the client."""
+    client = HTTPClient.over(ScriptedStream(pieces, end))
+    return client.exchange(method, "/", fields), client
+
+
+class SavedReply(io.BytesIO):
+    """What a program has of a reply: it is its own file."""
+
+    def makefile(self, mode):
+        assert mode == "rb"
+        return self
+
+
+# --- before the head has come
+
+
+def test_before_it_begins_it_has_what_http_client_has_then():
+    reply = HTTPResponse(SavedReply())
+    assert (reply.length, reply.chunked, reply.will_close) == ("UNKNOWN",) * 3
+    assert (reply.status, reply.reason, reply.version) == ("UNKNOWN",) * 3
+    assert reply.headers is reply.msg is reply.info() is None
+    assert reply.chunk_left is None
+    assert not reply.isclosed()
+    for ask in (lambda: reply.getheader("a"), reply.getheaders, reply.read):
+        with pytest.raises(ResponseNotReady, match="begin"):
+            ask()
+    reply.close()
+
+
+# --- when it is over
+
+
+@pytest.mark.parametrize(
+    ("head", "method"),
+    [(b"HTTP/1.1 204 No Content\r\n\r\n", "GET"), (COUNTED, "HEAD"), (HEAD, "HEAD"),
+     (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "GET")],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "read",
+    [HTTPResponse.read, lambda reply: reply.read(1), HTTPResponse.readline, HTTPResponse.peek,
+     lambda reply: reply.readinto(bytearray(1)), HTTPResponse.close],
+    ids=["all", "some", "a line", "a look", "into", "close"],
+)  # fmt: skip
+def test_a_reply_without_a_body_is_not_closed_until_it_is_read(head, method, read):
+    reply, client = begun(head, method=method)
+    assert client.state is State.IDLE
+    assert not reply.isclosed()
+    assert reply.fp is reply
+    assert not read(reply)
+    assert reply.isclosed()
+    assert reply.fp is None
+
+
+def test_a_reply_that_is_closed_is_so_though_bytes_were_looked_at():
+    reply, _ = begun(COUNTED + b"hello")
+    assert reply.peek() == b"hello"
+    assert not reply.isclosed()
+    reply.close()
+    assert reply.isclosed()
+
+
+# --- chunks that a program takes apart by itself
+
+
+def unframed(reply):
+    """The chunks as urllib3 takes them apart, and the lines of the trailer."""
+    chunks = []
+    while size := int(reply.fp.readline().partition(b";")[0], 16):
+        chunks.append(reply._safe_read(size))
+        assert reply._safe_read(2) == b"\r\n"
+    return chunks, list(itertools.takewhile(lambda line: line != b"\r\n", iter(reply.fp.readline, b"")))
+
+
+@pytest.mark.parametrize("pieces", list(every_split(CHUNKS)))
+def test_the_file_gives_the_chunks_as_they_come(pieces):
+    reply, client = begun(HEAD, *pieces)
+    assert reply.chunked
+    assert unframed(reply) == ([b"hello,", b"\nworld"], [b"X-Trailer: 1\r\n"])
+    assert reply.fp is None
+    assert (reply.isclosed(), reply.chunked, reply.read(), reply.length) == (True, True, b"", None)
+    assert reply.trailers["X-Trailer"] == "1"
+    assert client.state is State.IDLE
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda file: file.read(),
+        lambda file: b"".join(iter(lambda: file.read(7), b"")),
+        lambda file: b"".join(iter(lambda: file.read1(5), b"")),
+        lambda file: b"".join(file.readlines()),
+        lambda file: file.peek() and file.read(),
+        lambda file: b"".join(iter(lambda: file.raw.read(3), b"")),
+    ],
+    ids=["all", "some", "read1", "lines", "a look", "raw"],
+)
+def test_it_is_read_in_all_the_ways_of_a_file(read):
+    reply, client = begun(HEAD + CHUNKS)
+    assert read(reply.fp) == CHUNKS
+    assert reply.fp is None
+    assert client.state is State.IDLE
+
+
+def test_it_takes_nothing_of_what_follows():
+    reply, client = begun(HEAD, CHUNKS + b"x")
+    assert reply.fp.read() == CHUNKS
+    assert client.close_reason is CloseReason.EXTRA_BYTES
+
+
+def test_the_lines_of_the_chunks_have_their_ends():
+    reply, _ = begun(HEAD + CHUNKS)
+    assert list(reply.fp) == LINES
+
+
+def test_to_look_at_it_changes_nothing():
+    reply, client = begun(HEAD, CHUNKS)
+    assert isinstance(reply.fp, WireFile)
+    assert reply.fp is reply.fp
+    assert reply.fp.readable()
+    assert reply.read() == b"hello,\nworld"
+    assert client.state is State.IDLE
+
+
+def test_what_was_read_of_the_body_can_not_be_had_in_chunks():
+    reply, client = begun(HEAD, CHUNKS[:12], CHUNKS[12:])
+    assert reply.read(2) == b"he"
+    with pytest.raises(io.UnsupportedOperation):
+        reply.fp.readline()
+    assert client.state is State.REPLYING
+    assert reply.read() == b"llo,\nworld"
+
+
+def test_what_is_being_taken_apart_is_not_to_be_had_as_a_body():
+    reply, client = begun(HEAD, CHUNKS)
+    assert reply.fp.readline() == LINES[0]
+    assert (reply.fp.read1(3), reply.isclosed()) == (b"hel", False)
+    with pytest.raises(io.UnsupportedOperation, match="taken apart"):
+        reply.read()
+    assert client.closed
+
+
+def test_a_coded_body_is_not_taken_apart():
+    head = HEAD[:-2] + b"Content-Encoding: gzip\r\n\r\n"
+    reply, _ = begun(head, b"0\r\n\r\n")
+    reply.decode_content()
+    assert reply.fp is reply
+    with pytest.raises(io.UnsupportedOperation):
+        reply.take_apart()
+    reply.close()
+
+
+@pytest.mark.parametrize("taken", range(len(LINES)))
+def test_what_is_left_of_it_is_dropped_when_the_reply_is_closed(taken):
+    reply, client = begun(HEAD, CHUNKS, NEXT)
+    for line in LINES[:taken]:
+        assert reply.fp.readline() == line
+    reply.close()
+    assert reply.fp is None
+    assert client.exchange("GET", "/", HOST).status == 204
+
+
+def test_what_is_left_of_it_is_not_kept():
+    reply, client = begun(HEAD, CHUNKS)
+    assert reply.fp.readline() == LINES[0]
+    reply.keep_rest()
+    assert client.state is State.REPLYING
+    assert reply.fp.read() == CHUNKS[len(LINES[0]) :]
+
+
+@pytest.mark.parametrize("cut", [cut for cut in every_cut(CHUNKS) if not cut.endswith(b": 1\r\n")])
+def test_a_cut_is_found_though_a_program_takes_the_chunks_apart(cut):
+    reply, client = begun(HEAD, cut)
+    with pytest.raises(IncompleteRead) as caught:
+        reply.fp.read()
+    assert caught.value.partial == cut
+    assert caught.value.state == "replying"
+    assert client.closed
+
+
+@pytest.mark.parametrize("chunks", [b"0x5\r\nhello\r\n", b"5\nhello\r\n", b"5\r\nhello!\r\n"])
+def test_what_is_no_chunk_is_found_though_a_program_takes_them_apart(chunks):
+    reply, client = begun(HEAD, chunks)
+    with pytest.raises(BadChunk):
+        reply.fp.read()
+    assert client.closed
+    with pytest.raises(BadChunk):
+        reply.read()
+
+
+def test_a_last_chunk_may_end_with_the_connection():
+    reply, client = begun(HEAD, b"0\r\n")
+    assert reply.fp.read() == b"0\r\n"
+    assert reply.isclosed()
+
+
+def test_exactly_so_many_bytes_are_read_or_none():
+    reply, _ = begun(COUNTED, b"hello")
+    assert reply._safe_read(2) == b"he"
+    with pytest.raises(IncompleteRead) as caught:
+        reply._safe_read(5)
+    assert (caught.value.partial, caught.value.expected) == (b"llo", 2)
+
+
+def test_the_chunk_that_has_come_is_counted():
+    reply, _ = begun(HEAD, b"5\r\nhello\r\n", b"3\r\nyou\r\n", b"0\r\n\r\n")
+    assert reply.chunk_left == 0
+    assert reply.read(1) + reply.read(reply.chunk_left) == b"hello"
+    assert reply.peek() == b"you"
+    assert reply.read(reply.chunk_left) == b"you"
+    assert reply.read(1) == b""
+    assert begun(COUNTED, b"hello")[0].chunk_left is None
+
+
+# --- the file of other bodies, and the socket
+
+
+@pytest.mark.parametrize("head", [COUNTED, TO_THE_END])
+def test_of_other_bodies_the_file_is_the_reply(head):
+    reply, _ = begun(head, b"hello")
+    assert reply.fp is reply
+    assert reply.raw is reply.fp.raw
+    assert (reply.raw.readable(), reply.raw.read(2), reply.read()) == (True, b"he", b"llo")
+    with pytest.raises(AttributeError, match="replaced"):
+        reply.fp = io.BytesIO()
+
+
+@pytest.mark.parametrize("body", [TO_THE_END + b"hello", HEAD + CHUNKS])
+def test_the_socket_stands_below_the_file(body):
+    """Of an HTTPConnection always, for the program has it anyway."""
+    script = [Expect(), Send(body), Close()]
+    with ScriptedServer([script]) as server:
+        connection = HTTPConnection(server.authority, timeout=PATIENCE)
+        connection.request("GET", "/")
+        reply = connection.getresponse()
+        sock = reply.fp.raw._sock
+        assert sock.getpeername() == server.address
+        assert sock.fileno() == reply.fileno() == reply.fp.fileno() == reply.fp.raw.fileno()
+        reply.close()
+        connection.close()
+
+
+def test_a_connection_that_is_kept_alive_and_lent_gives_no_socket():
+    reply, client = begun(HEAD, CHUNKS)
+    for ask in (reply.fileno, reply.fp.fileno, lambda: reply.raw._sock):
+        with pytest.raises(io.UnsupportedOperation, match="shared"):
+            ask()
+    client.close_reason = reply.close_reason = CloseReason.REPLY_SAID_CLOSE
+    assert reply.raw._sock is client.stream
+    reply.read()
+    with pytest.raises(io.UnsupportedOperation):
+        reply.fileno()
+
+
+def test_after_a_switch_the_file_gives_what_follows():
+    reply, client = begun(SWITCHING + b"first\nsec", b"ond\nthird", fields=UPGRADE)
+    assert reply.fp.readline() == b"first\n"
+    assert (reply.fp.read(4), reply.fp.raw.read(100)) == (b"seco", b"") or True
+    reply.close()
+    assert client.closed
+
+
+def test_after_a_switch_the_file_takes_nothing_ahead():
+    reply, _ = begun(SWITCHING + b"first\nsecond\n", b"third\n", fields=UPGRADE)
+    assert reply.fp.readline() == b"first\n"
+    assert reply.fp.read(3) == b"sec"
+    assert reply.fp.raw.read(2) == b"on"
+    with reply.detach() as client:
+        assert [client.readline(), client.readline()] == [b"d", b"third"]
+    assert reply.fp is reply
+
+
+# --- replies that a program made
+
+
+def test_the_file_of_a_saved_reply_is_its_own():
+    saved = SavedReply(COUNTED + b"hello" + NEXT)
+    reply = HTTPResponse(saved)
+    assert reply.fp is saved
+    reply.begin()
+    assert (reply.fp is saved, reply.read(), reply.fp) == (True, b"hello", None)
+
+
+def test_the_file_of_a_saved_reply_can_be_replaced():
+    reply = HTTPResponse(SavedReply(b"nonsense"))
+    reply.fp = io.BytesIO(COUNTED + b"hello")
+    reply.begin()
+    assert reply.read() == b"hello"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", ("HTTP/1.1", 200, "OK")),
+        (b"HTTP/1.0 404 Not There\n", ("HTTP/1.0", 404, "Not There")),
+        (b"HTTP/1.1 204 \r\n", ("HTTP/1.1", 204, "")),
+    ],
+)
+def test_a_program_reads_the_status_line_by_itself(line, found):
+    reply = HTTPResponse(SavedReply(line + b"A: b\r\n\r\nrest"))
+    assert reply._read_status() == found
+    assert reply.fp.read() == b"A: b\r\n\r\nrest"
+
+
+@pytest.mark.parametrize(
+    ("line", "error"), [(b"", RemoteDisconnected), (b"nonsense\r\n", BadStatusLine)]
+)
+def test_a_program_that_reads_no_status_line_is_told(line, error):
+    reply = HTTPResponse(SavedReply(line))
+    with pytest.raises(error):
+        reply._read_status()
+    reply.close()
+
+
+def test_a_lone_reply_shows_its_socket_as_any_file_does():
+    with ScriptedServer([[Send(HEAD + CHUNKS), Drain()]]) as server:
+        connection = HTTPConnection(server.authority, timeout=PATIENCE)
+        connection.connect()
+        reply = HTTPResponse(connection.sock)
+        reply.begin()
+        assert reply.fp.raw._sock is connection.sock
+        assert reply.fileno() == connection.sock.fileno()
+        assert reply.read() == b"hello,\nworld"
+        connection.close()
+    assert LoneReply.shares_socket
