@@ -104,7 +104,9 @@ class Connection:
             data = self.read_some(view.nbytes)
             view[: len(data)] = data
             return len(data)
-        stream = self._ready()
+        stream = self._stream
+        if stream is None or self._armed != self.timeout or self.deadline is not None:
+            stream = self._ready()
         try:
             return stream.recv_into(view)
         except OSError as error:

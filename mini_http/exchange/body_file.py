@@ -7,6 +7,7 @@ IncompleteRead has with it all that the call had read before.
 from __future__ import annotations
 
 import io
+from sys import maxsize
 
 from mini_http import base
 from mini_http.exchange.body import BytesReader
@@ -44,40 +45,21 @@ class BodyFile(ReadsText, io.BufferedIOBase):
         """Up to `amt` bytes, fewer only at the end; without a number, all the rest."""
         if self._closed:
             self._raise_closed()
-        if amt is None or amt < 0:
-            reader = self._reader
-            if self._ahead:
-                return self._read_rest()
-            if type(reader) is BytesReader:
-                return reader.read_all()
-            return self._take(reader.read_all)
-        if not self._ahead:
-            # Most bodies end, or fill it, with one piece.
-            piece = self.read1(amt)
-            if len(piece) == amt or self._reader.ended:
-                return piece
-            self._ahead = piece
-        return self._gather(amt)
+        size = maxsize if amt is None or amt < 0 else amt
+        if self._ahead:
+            return self._read_on(size)
+        reader = self._reader
+        if size is maxsize and type(reader) is BytesReader:
+            return reader.read_all()
+        return self._take(reader.read_up_to, size)
 
-    def _read_rest(self) -> bytes:
-        ahead, self._ahead = self._ahead, b""
+    def _read_on(self, size: int) -> bytes:
+        """As `read`, where the beginning was read ahead."""
+        ahead, self._ahead = self._ahead[:size], self._ahead[size:]
         try:
-            return ahead + self._take(self._reader.read_all)
+            return ahead + self._take(self._reader.read_up_to, size - len(ahead))
         except base.errors.IncompleteRead as cut:
             raise _cut_after(ahead + cut.partial, cut) from cut
-
-    def _gather(self, size: int) -> bytes:
-        pieces = [self._ahead[:size]]
-        self._ahead = self._ahead[size:]
-        left = size - len(pieces[0])
-        try:
-            while left and not self._reader.ended:
-                piece = self._take(self._reader.read_some, left)
-                pieces.append(piece)
-                left -= len(piece)
-        except base.errors.IncompleteRead as cut:
-            raise _cut_after(b"".join(pieces), cut) from cut
-        return b"".join(pieces)
 
     def read1(self, n: int = -1) -> bytes:
         """What can be had with one wait: up to `n` bytes, none only at the end."""

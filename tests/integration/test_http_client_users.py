@@ -707,6 +707,18 @@ def test_bad_certificates_are_taken_by_who_says_so(session, nginx, files, port):
     assert session.get(f"{getattr(nginx, port)}/1k", verify=False).content == files["1k"]
 
 
+def test_another_name_is_asserted_or_refused_by_name(urllib3, certificates, nginx, files, request):
+    trusted = {"ca_certs": str(certificates.ca_file), "retries": False}
+    with urllib3.PoolManager(**trusted, assert_hostname=False) as pool:
+        assert pool.request("GET", f"{nginx.wrong_name}/1k").data == files["1k"]
+    error, text = urllib3.exceptions.SSLError, "doesn't match"
+    if request.node.callspec.params["libraries"] == "ConnectionCls":
+        error, text = TypeError, "assert_hostname"
+    with urllib3.PoolManager(**trusted, assert_hostname="elsewhere.example") as pool:
+        with pytest.raises(error, match=text):
+            pool.request("GET", f"{nginx.https}/1k")
+
+
 def test_a_client_shows_its_certificate(session, nginx, certificates, files):
     pair = str(certificates.client.chain), str(certificates.client.key)
     assert session.get(f"{nginx.client_wanted}/1k", cert=pair).content == files["1k"]

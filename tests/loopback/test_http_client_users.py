@@ -141,7 +141,8 @@ def test_xmlrpc_sends_and_gets_large_values(calling, monkeypatch):
     monkeypatch.setattr(xmlrpc.client.Transport, "accept_gzip_encoding", False)
     make_server, proxy_to = calling
     with make_server() as server, proxy_to(server.url) as proxy:
-        assert proxy.echo(xmlrpc.client.Binary(LARGE)).data == LARGE
+        large = LARGE[: 1 << 21]
+        assert proxy.echo(xmlrpc.client.Binary(large)).data == large
         assert proxy.echo([1, 2.5, {"three": True}]) == [1, 2.5, {"three": True}]
     assert server.calls == [0, 0]
 
@@ -1379,7 +1380,7 @@ def test_threads_share_a_connection_behind_a_lock(echo_server):
     seen = []
 
     def ask(number):
-        for _ in range(20):
+        for _ in range(5):
             with lock:
                 connection.request("GET", f"/{number}")
                 seen.append(json.load(connection.getresponse())["path"] == f"/{number}")
@@ -1390,5 +1391,5 @@ def test_threads_share_a_connection_behind_a_lock(echo_server):
     for thread in threads:
         thread.join()
     connection.close()
-    assert seen == [True] * 80
+    assert seen == [True] * 20
     assert echo_server.connections == 1

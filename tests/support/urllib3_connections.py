@@ -87,7 +87,8 @@ class SecureConnection(Connection, mini_http.HTTPSConnection):
         names |= {name: name for name in ("cert_file", "key_file", "key_password")}
         options = {name: value for name, value in options.items() if value is not None}
         known = {names[name]: options.pop(name) for name in names & options.keys()}
-        known["check_hostname"] = options.pop("assert_hostname", True)
+        if options.get("assert_hostname") is False:
+            known["check_hostname"] = options.pop("assert_hostname")
         known["verify"] = self.is_verified = cert_reqs not in ("CERT_NONE", ssl.CERT_NONE)
         if ssl_context is not None:
             known = {"context": ssl_context}
