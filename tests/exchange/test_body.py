@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import random
 import ssl
 from itertools import pairwise
@@ -369,3 +370,43 @@ def test_every_framing_has_its_reader():
     }
     assert len(readers) == 4
     assert all(issubclass(reader, BodyReader) for reader in readers)
+
+
+# --- chunks as they come over the wire
+
+
+WIRE = write_chunk(b"hello, ") + write_chunk(b"world") + write_last_chunk((("X-Sum", "1"),))
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize("ways", ["read_some", "read_some of one byte", "readinto", "read_all"])
+def test_chunks_can_be_had_as_they_come(size, ways):
+    client = client_for(*pieces_of(WIRE + b"more", size))
+    reader = body_reader(CHUNKED, client).as_they_come()
+    assert reader.left is None
+    assert WAYS[ways](reader) == WIRE
+    assert reader.trailers is not None
+    assert reader.trailers.items() == [("X-Sum", "1")]
+    assert client.read() == b"more"
+
+
+def test_chunks_can_not_be_had_once_a_part_of_what_they_carry_was_read():
+    reader = body_reader(CHUNKED, client_for(WIRE))
+    assert reader.pending == 0
+    assert reader.read_some(2) == b"he"
+    assert reader.pending == len(b"llo, world")
+    with pytest.raises(io.UnsupportedOperation):
+        reader.as_they_come()
+
+
+def test_chunks_that_are_cut_are_so_as_they_come():
+    reader = body_reader(CHUNKED, client_for(WIRE[:9])).as_they_come()
+    with pytest.raises(IncompleteRead) as caught:
+        reader.read_all()
+    assert caught.value.partial == WIRE[:9]
+
+
+def test_a_last_chunk_that_ends_with_the_connection_is_one_as_it_comes():
+    reader = body_reader(CHUNKED, client_for(b"0\r\n")).as_they_come()
+    assert (reader.read_some(9), reader.ended) == (b"0\r\n", False)
+    assert (reader.read_some(9), reader.ended) == (b"", True)
