@@ -11,7 +11,7 @@ import pytest
 from support.ipv6 import needs_ipv6
 from support.proxies import Tinyproxy, find_program
 from support.servers import ScriptedServer
-from support.steps import Close, Drain, Expect, ExpectHead, Send
+from support.steps import Close, Drain, Expect, ExpectHead, Send, SendSplit
 
 from mini_http.base import errors
 from mini_http.base.limits import Limits
@@ -553,7 +553,7 @@ def test_replies_follow_each_other_on_one_connection(echo_server: EchoServer) ->
 
 
 def test_a_short_reply_left_unread_is_read_for_the_next_request() -> None:
-    with ScriptedServer([[Expect(), Send(HEAD_OF_5), Send(b"hello"), HELLO]]) as server:
+    with ScriptedServer([[Expect(), SendSplit([HEAD_OF_5, b"hello"]), HELLO]]) as server:
         connection = HTTPConnection("127.0.0.1", server.port)
         connection.request("GET", "/1")
         first = connection.getresponse()
@@ -580,7 +580,7 @@ def test_a_long_reply_left_unread_is_in_the_way_of_the_next_request() -> None:
 
 
 def test_a_reply_that_is_the_last_has_the_connection_for_itself() -> None:
-    with ScriptedServer([[Expect(), Send(LAST[:-2]), Send(b"lo"), Drain()], HELLO]) as server:
+    with ScriptedServer([[Expect(), SendSplit([LAST[:-2], b"lo"]), Drain()], HELLO]) as server:
         connection = HTTPConnection("127.0.0.1", server.port)
         connection.request("GET", "/1")
         reply = connection.getresponse()
@@ -594,7 +594,7 @@ def test_a_reply_that_is_the_last_has_the_connection_for_itself() -> None:
 
 
 def test_a_request_that_says_close_is_the_last() -> None:
-    with ScriptedServer([[Expect(), Send(HEAD_OF_5), Send(b"hello"), Drain()]]) as server:
+    with ScriptedServer([[Expect(), SendSplit([HEAD_OF_5, b"hello"]), Drain()]]) as server:
         connection = HTTPConnection("127.0.0.1", server.port)
         connection.request("GET", "/", headers={"Connection": "close"})
         with connection.getresponse() as reply:
@@ -648,6 +648,22 @@ def test_a_refusal_that_came_early_is_the_reply_and_the_last() -> None:
             assert (reply.status, reply.read()) == (413, b"no")
         assert connection.close_reason is CloseReason.EARLY_REPLY
     assert len(server.connections[0].received) < 1000
+
+
+def test_a_reply_is_there_though_the_server_left_before_it_took_the_head() -> None:
+    ours, theirs = socket.socketpair()
+
+    class Left(HTTPConnection):
+        def send(self, data: Any) -> None:
+            theirs.sendall(HELLO)
+            theirs.close()
+            super().send(data)
+
+    connection = Left("a.test")
+    connection.sock = ours
+    connection.request("GET", "/")
+    assert connection.getresponse().read() == b"hello"
+    assert connection.close_reason is CloseReason.EARLY_REPLY
 
 
 def test_a_reply_before_the_body_is_whole_is_the_last() -> None:
