@@ -104,11 +104,11 @@ class LengthReader(BodyReader):
         self._client = client
         self.left: int = count
         self.ended = count == 0
-        self._wire: _Wire | None = None
+        self._file: io.BufferedReader | None = None  # over a _Wire
 
     def go_on_with(self, client: Any) -> None:
         super().go_on_with(client)
-        self._wire = None
+        self._file = None
 
     def read_some(self, limit: int) -> bytes:
         if self.ended:
@@ -128,15 +128,15 @@ class LengthReader(BodyReader):
     def read_up_to(self, count: int) -> bytes:
         if self.left < LARGE_BYTES or count < RECEIVE_BYTES:
             return super().read_up_to(count)
-        wire = self._wire
-        if wire is None:
-            wire = self._wire = _Wire(self._client)
-            self._file = io.BufferedReader(wire)
+        file = self._file
+        if file is None:
+            file = self._file = io.BufferedReader(_Wire(self._client))
+        wire: Any = file.raw
         pieces: list[bytes] = []
         wanted = min(count, self.left)
         while wanted:
             wire.wanted = min(wanted, self._client.limits.step_bytes)
-            piece = self._file.read(wire.wanted)
+            piece = file.read(wire.wanted)
             pieces.append(piece)
             wanted -= len(piece)
             self.left -= len(piece)

@@ -95,11 +95,11 @@ class SharedSocketClient(HTTPClient):
     def _heed_socket(self) -> None:
         """Takes over the timeouts that the program may have set, here or on the socket."""
         self._heed_timeout()
-        if self._armed != NOT_ARMED:
-            wait = _timeout_of(self._stream)
-            if wait != self._shown:
-                self._set_timeout(wait)
-                self._armed = self._shown = wait
+        wait = _timeout_of(self._stream)
+        is_ours = wait == self._shown or (wait == 0 and self._armed == NOT_ARMED)
+        if not is_ours:
+            self._set_timeout(wait)
+            self._armed = self._shown = wait
 
     # --- the end
 

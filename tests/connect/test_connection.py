@@ -128,6 +128,52 @@ def test_no_byte_is_lost_or_doubled_whatever_is_read(fed, pieces, sizes):
         assert read + client.read() == sent
 
 
+class Wrapped:
+    """Bytes in a coat, as of TLS in TLS: its socket may have input where there is none to read."""
+
+    def __init__(self, sock):
+        self._sock = sock
+        for name in ("fileno", "sendall", "recv_into", "settimeout", "close"):
+            setattr(self, name, getattr(sock, name))
+
+    def recv(self, size):
+        if self._sock.recv(1, socket.MSG_PEEK) == b"#":  # a record that carries nothing
+            self._sock.recv(1)
+            return self.recv(size)
+        return self._sock.recv(size)
+
+
+def test_what_a_wrapped_stream_has_to_give_is_known_when_it_was_taken_in(ends):
+    with SimpleClient.over(Wrapped(ends[0]), timeout=PATIENCE) as client:
+        assert not client.has_input()
+        ends[1].sendall(b"#")
+        assert not client.has_input()
+        ends[1].sendall(b"#12")
+        assert client.has_input()
+        assert (client.peek(), client.read(2)) == (b"12", b"12")
+        assert client.write_unless_input(memoryview(b"all of it"))
+        assert ends[1].recv(100) == b"all of it"
+        ends[1].close()
+        assert client.has_input()
+        assert client.at_end()
+
+
+def test_a_look_at_a_wrapped_stream_leaves_its_timeout(ends):
+    with SimpleClient.over(Wrapped(ends[0]), timeout=PATIENCE) as client:
+        ends[1].sendall(b"1")
+        assert client.read(1) == b"1"
+        ends[1].sendall(b"#")
+        assert not client.has_input()
+        assert ends[0].gettimeout() == PATIENCE
+
+
+def test_the_stream_is_there_while_it_is_open(ends):
+    with SimpleClient.over(ends[0]) as client:
+        assert client.stream is ends[0]
+    with pytest.raises(errors.StateError):
+        client.stream
+
+
 # --- time
 
 

@@ -50,6 +50,44 @@ def test_a_subclass_over_a_stream_is_of_that_class(ends):
         assert ends[1].recv(100) == b"hello\r\n"
 
 
+def test_a_client_goes_on_where_another_one_is(ends):
+    class Speaker(SimpleClient): ...
+
+    before = SimpleClient.over(ends[0], timeout=PATIENCE)
+    ends[1].sendall(b"one\ntwo\nthr")
+    assert before.readline() == b"one"
+    before.deadline = deadline = Deadline(PATIENCE)
+    with Speaker.continuing(before) as speaker:
+        assert before.closed
+        assert (speaker.timeout, speaker.deadline, speaker.stream) == (PATIENCE, deadline, ends[0])
+        ends[1].sendall(b"ee\n")
+        assert [speaker.readline(), speaker.readline()] == [b"two", b"three"]
+        speaker.writeline("four")
+        assert ends[1].recv(100) == b"four\r\n"
+    with pytest.raises(errors.StateError):
+        SimpleClient.continuing(before)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "end", "error"),
+    [
+        ([], "close", errors.RemoteDisconnected),
+        ([b"a"], "close", errors.IncompleteRead),
+        ([b"a"], "reset", errors.IncompleteRead),
+        ([], "reset", errors.ConnectionBroken),
+        ([b"a" * 100], "timeout", errors.LimitExceeded),
+        ([b"a"], "timeout", errors.ReadTimedOut),
+    ],
+)
+def test_an_error_tells_the_stage_at_which_it_came(fed, pieces, end, error):
+    with fed(pieces, end, limits=Limits(line_bytes=10)) as client:
+        client.stage = "talking"
+        with pytest.raises(error) as caught:
+            client.readline()
+    assert caught.value.state == "talking"
+    assert caught.value.__notes__ == ["The connection was in the state 'talking'."]
+
+
 # --- lines
 
 

@@ -14,8 +14,10 @@ from support.streams import ScriptedStream
 from mini_http.connect.streams import (
     FileStream,
     as_stream,
+    can_send_some,
     input_probe,
     is_only_waiting,
+    is_plain,
     set_wait,
     try_send,
     wait_to_send,
@@ -159,6 +161,38 @@ def test_waiting_to_send_tells_of_the_end(ends):
     assert wait_to_send(ours, PATIENCE)[0]
 
 
+@pytest.mark.usefixtures("system")
+def test_who_waits_for_room_alone_is_not_told_of_input(ends):
+    ours, theirs = ends
+    theirs.sendall(b"1")
+    assert wait_to_send(ours, PATIENCE, or_for_input=False) == (False, True)
+    fill(ours)
+    assert wait_to_send(ours, SOON, or_for_input=False) == (False, False)
+
+
+def test_a_plain_socket_is_told_from_all_others(ends):
+    ours, _ = ends
+    assert is_plain(ours)
+    assert not is_plain(ScriptedStream([]))
+    with other(ours) as sock:
+        assert not is_plain(sock)
+
+
+def test_only_sockets_that_are_open_send_a_part(ends):
+    """TLS in TLS has changed what is to be sent when it finds that not all can be."""
+
+    class Wrapped(ScriptedStream):
+        def fileno(self):
+            return ends[0].fileno()
+
+    assert can_send_some(ends[0])
+    assert not can_send_some(Wrapped([]))
+    assert not can_send_some(ScriptedStream([]))
+    with other(ends[0]) as sock:
+        assert can_send_some(sock)
+    assert not can_send_some(sock)
+
+
 @pytest.mark.parametrize("made", [lambda sock: sock, other], ids=["plain", "other"])
 def test_what_is_taken_at_once_is_sent(ends, made):
     ours, theirs = ends
@@ -187,11 +221,14 @@ def test_tls_that_has_to_wait_takes_nothing(error):
     [
         (ssl.SSLWantReadError(), True),
         (ssl.SSLWantWriteError(), True),
+        (BlockingIOError(errno.EAGAIN, "again"), True),
+        (TimeoutError("timed out"), True),
+        (TimeoutError(errno.ETIMEDOUT, "the system has given up"), False),
         (ssl.SSLEOFError(), False),
         (OSError(errno.EIO, "no"), False),
     ],
 )
-def test_tls_waiting_is_told_from_other_errors(error, waits):
+def test_only_waiting_is_told_from_other_errors(error, waits):
     assert is_only_waiting(error) is waits
 
 
@@ -230,6 +267,75 @@ def test_a_file_is_read_as_a_stream(kind):
     assert stream.fileno() == -1
     stream.close()
     stream.close()
+
+
+def test_a_stream_gives_a_line_at_a_time_while_it_is_told_to():
+    stream = FileStream(Saved(io.BytesIO(b"one\ntwo\nthree")))
+    assert (stream.recv(100), stream.recv(2), stream.recv(100)) == (b"one\n", b"tw", b"o\n")
+    stream.by_lines = False
+    assert (stream.recv(100), stream.recv(100)) == (b"three", b"")
+
+
+def test_a_line_that_comes_in_parts_is_not_waited_for(ends):
+    ours, theirs = ends
+    stream = as_stream(Saved(ours.makefile("rb")))
+    theirs.sendall(b"a part")
+    assert stream.recv(100) == b"a part"
+    theirs.sendall(b" of it\nand the next")
+    assert (stream.recv(3), stream.recv(100)) == (b" of", b" it\n")
+    assert stream.recv(100) == b"and the next"
+    theirs.close()
+    assert stream.recv(100) == b""
+    stream.close()
+
+
+def test_a_file_that_would_have_to_wait_and_must_not_says_so(ends):
+    ours, _ = ends
+    ours.setblocking(False)
+    stream = as_stream(Saved(ours.makefile("rb", buffering=0)))
+    stream.by_lines = False
+    for receive in (stream.recv, lambda size: stream.recv_into(bytearray(size))):
+        with pytest.raises(BlockingIOError):
+            receive(100)
+    stream.close()
+
+
+def test_the_file_is_made_when_it_is_first_asked_for_and_can_be_replaced():
+    class Counting(Saved):
+        made = 0
+
+        def makefile(self, mode):
+            self.made += 1
+            return super().makefile(mode)
+
+    source = Counting(io.BytesIO(b"first"))
+    stream = FileStream(source)
+    assert source.made == 0
+    assert stream.file is stream.file is source.file
+    assert source.made == 1
+    stream.file = io.BytesIO(b"second")
+    assert stream.recv(100) == b"second"
+
+
+def test_a_source_that_sends_and_closes_is_told_to():
+    sent = []
+
+    class Sending(Saved):
+        closed = 0
+
+        def sendall(self, data):
+            sent.append(data)
+
+        def close(self):
+            self.closed += 1
+
+    source = Sending(io.BytesIO())
+    stream = as_stream(source)
+    stream.sendall(b"1")
+    stream.close()
+    assert (sent, source.closed) == ([b"1"], 1)
+    FileStream(source, closes_source=False).close()
+    assert source.closed == 1
 
 
 def test_a_file_can_not_be_written():

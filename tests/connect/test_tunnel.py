@@ -17,7 +17,13 @@ from mini_http.base.limits import Limits
 from mini_http.base.timeouts import Deadline
 from mini_http.connect import tunnel
 from mini_http.connect.simple_client import SimpleClient
-from mini_http.connect.tunnel import PROXY_KINDS, REFUSAL_BYTES, Proxy, open_tunnel
+from mini_http.connect.tunnel import (
+    PROXY_KINDS,
+    REFUSAL_BYTES,
+    Proxy,
+    ask_for_tunnel,
+    open_tunnel,
+)
 
 HIDDEN = "hunter2"
 """What no message may show."""
@@ -475,6 +481,32 @@ def test_a_client_without_a_timeout_waits_as_long_as_its_deadline():
         with pytest.raises(errors.TotalTimedOut):
             open_tunnel(client, "h", 1)
         assert client.closed
+
+
+def test_a_client_sends_as_it_likes_and_says_its_own_host(proxied):
+    sent = []
+    client, stream = proxied(OPENED)
+    reply = ask_for_tunnel(client, sent.append, "h", 1, [("host", "other"), ("A", "b")])
+    assert (reply.status, stream.sent) == (200, b"")
+    assert sent == [b"CONNECT h:1 HTTP/1.1\r\nhost: other\r\nA: b\r\n\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "end"),
+    [
+        (b"", "close"),
+        (b"", "timeout"),
+        (OPENED[:9], "reset"),
+        (REFUSED, "close"),
+        (b"?\n\n", "close"),
+    ],
+)
+def test_a_failure_tells_the_stage_at_which_it_came(proxied, reply, end):
+    client, _ = proxied(reply, end=end)
+    client.stage = "begun"
+    with pytest.raises(errors.MiniHTTPError) as caught:
+        open_tunnel(client, "h", 1)
+    assert caught.value.state == "begun"
 
 
 def test_an_interruption_closes_the_connection():

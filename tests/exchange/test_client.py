@@ -41,6 +41,7 @@ from mini_http.base.errors import (
     StateError,
     TLSFailed,
     TotalTimedOut,
+    UnaskedReply,
     UnaskedUpgrade,
     UpgradeRefused,
 )
@@ -52,6 +53,7 @@ from mini_http.connect.simple_client import SimpleClient
 from mini_http.connect.tls import TLSSettings
 from mini_http.exchange.client import HTTPClient, HTTPSClient
 from mini_http.exchange.request_body import NO_BODY, request_body
+from mini_http.exchange.response import HTTPResponse
 from mini_http.exchange.sending import SMALL_BYTES
 from mini_http.exchange.states import State
 
@@ -779,3 +781,170 @@ def test_only_a_reply_that_switches_can_be_detached():
     assert http.response is not None
     with pytest.raises(io.UnsupportedOperation, match="did not switch"):
         http.response.detach()
+
+
+# --- what comes before its time
+
+
+@pytest.mark.parametrize("leave", [Close(), Reset()], ids=["closes", "resets"])
+def test_a_connection_that_dies_before_the_first_command_is_opened_again(leave):
+    with ScriptedServer([[leave], [HELLO]]) as server, HTTPClient(server.authority) as http:
+        http.connect()
+        assert http.wait_for_input(PATIENCE)
+        assert http.get("/")[0] == 200
+        assert http.getbody() == b"hello"
+    assert len(server.connections) == 2
+
+
+def test_what_is_said_before_the_first_command_is_no_reply_to_it():
+    scripts = [[Send(HELLO), Drain()], [HELLO]]
+    with ScriptedServer(scripts) as server, HTTPClient(server.authority) as http:
+        http.connect()
+        assert http.wait_for_input(PATIENCE)
+        with pytest.raises(UnaskedReply, match="before it was asked") as caught:
+            http.get("/")
+        assert (caught.value.state, http.state) == ("idle", State.CLOSED)
+        assert http.close_reason is CloseReason.PROTOCOL_FAULT
+        assert http.get("/")[0] == 200
+    assert server.connections[0].requests == []
+
+
+def test_what_was_received_before_a_request_is_no_reply_to_it():
+    client = HTTPClient.over(ScriptedStream([HELLO, HELLO]))
+    assert not client.at_end()
+    with pytest.raises(UnaskedReply):
+        client.exchange("GET", "/", HOST)
+    assert client.closed
+
+
+# --- replies of a connection that is another one now
+
+
+def test_a_reply_takes_nothing_from_the_connection_that_came_after_its_own():
+    scripts = [[Expect(), Send(HEAD_OF_5 + b"he"), Drain()], [Expect(), Send(HELLO * 2), Drain()]]
+    with ScriptedServer(scripts) as server, HTTPClient(server.authority) as http:
+        http.connect()
+        first = http.exchange("GET", "/", HOST)
+        http.close()
+        http.connect()
+        second = http.exchange("GET", "/", HOST)
+        for read in (first.read, lambda: first.read1(1), first.readline):
+            with pytest.raises(StateError, match="before it was read"):
+                read()
+        first.close()
+        assert second.read() == b"hello"
+
+
+def test_a_switched_reply_hands_over_no_connection_but_its_own():
+    scripts = [[Expect(), Send(SWITCHING), Drain()], [HELLO]]
+    asked = [*HOST, ("Connection", "Upgrade"), ("Upgrade", "echo")]
+    with ScriptedServer(scripts) as server, HTTPClient(server.authority) as http:
+        http.connect()
+        reply = http.exchange("GET", "/", asked)
+        assert http.state is State.SWITCHED
+        http.close()
+        http.connect()
+        with pytest.raises(io.UnsupportedOperation):
+            reply.detach()
+        assert http.get("/")[0] == 200
+
+
+# --- what Host says
+
+
+@pytest.mark.parametrize(
+    ("command", "document", "host"),
+    [
+        ("GET", "/", "a.test"),
+        ("GET", "http://b.test:81/", "b.test:81"),
+        ("CONNECT", "b.test:443", "b.test:443"),
+        ("CONNECT", "[::1]:443", "[::1]:443"),
+        ("OPTIONS", "*", "a.test"),
+    ],
+)
+def test_host_is_that_of_the_target_where_it_names_one(command, document, host):
+    stream = ScriptedStream([b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"])
+    http = HTTPClient.over(stream)
+    http.authority = "a.test"
+    http.httpcmd(command, document)
+    assert f"\r\nHost: {host}\r\n".encode() in stream.sent
+
+
+# --- a reply while the request is being sent
+
+
+ECHO_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_a_success_that_comes_early_does_not_end_the_body():
+    """The server answers as it reads."""
+    body = bytes(16 << 20)
+    script = [
+        ExpectHead(),
+        Send(ECHO_HEAD + b"1\r\nx\r\n"),
+        ExpectBody(),
+        Send(b"0\r\n\r\n"),
+        HELLO,
+    ]
+    with ScriptedServer([script]) as server, HTTPClient(server.authority) as http:
+        assert http.httpcmd("PUT", "/", body=body)[0] == 200
+        assert http.getbody() == b"x"
+        assert http.close_reason is None
+        assert http.get("/")[0] == 200
+    assert len(server.requests[0]) > len(body)
+
+
+@pytest.mark.parametrize("head", [LAST, HELLO.replace(b"1.1", b"1.0"), b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_a_success_that_comes_early_and_closes_ends_the_body(head):
+    script = [ExpectHead(), Send(head), Drain()]
+    with ScriptedServer([script]) as server, HTTPClient(server.authority) as http:
+        assert http.httpcmd("PUT", "/", body=bytes(64 << 20))[0] == 200
+        assert http.close_reason is CloseReason.EARLY_REPLY
+
+
+# --- what errors say of the state
+
+
+@pytest.mark.parametrize(
+    ("pieces", "end", "state"),
+    [
+        ([], "close", "sending"),
+        ([HELLO[:9]], "close", "sending"),
+        ([], "reset", "sending"),
+        ([], "timeout", "sending"),
+        ([b"nonsense\r\n\r\n"], "close", "sending"),
+        ([HEAD_OF_5, b"he"], "close", "replying"),
+        ([HEAD_OF_5, b"he"], "reset", "replying"),
+        ([HEAD_OF_5, b"he"], "timeout", "replying"),
+    ],
+)
+@pytest.mark.parametrize(
+    "read",
+    [
+        HTTPResponse.read,
+        lambda reply: reply.read(5),
+        HTTPResponse.readline,
+        lambda reply: reply.readinto(bytearray(9)),
+    ],
+    ids=["all", "some", "a line", "into"],
+)
+def test_errors_tell_the_state_in_which_they_came(pieces, end, state, read):
+    client = HTTPClient.over(ScriptedStream(pieces, end))
+    with pytest.raises(MiniHTTPError) as caught:
+        read(client.exchange("GET", "/", HOST))
+    assert caught.value.state == state
+    assert f"The connection was in the state {state!r}." in caught.value.__notes__
+    assert client.state is State.CLOSED
+
+
+def test_a_total_time_that_was_over_does_not_count_any_more():
+    with (
+        ScriptedServer([[Expect(), Drain()], [HELLO]]) as server,
+        HTTPClient(server.authority, timeout=Timeout(total=SOON)) as http,
+    ):
+        with pytest.raises(TotalTimedOut):
+            http.get("/")
+        assert http.deadline is None
+        http.connect()
+        http.timeouts = Timeout()
+        assert http.get("/")[0] == 200

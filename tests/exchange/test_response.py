@@ -9,6 +9,7 @@ import io
 import json
 import shutil
 import socket
+import weakref
 from typing import NamedTuple
 
 import pytest
@@ -25,10 +26,13 @@ from mini_http.base.errors import (
     LimitExceeded,
     MiniHTTPError,
     ReadTimedOut,
+    StateError,
 )
 from mini_http.base.limits import DEFAULT_LIMITS, Limits
 from mini_http.codec.chunked import write_chunk, write_last_chunk
 from mini_http.codec.framing import CloseReason
+from mini_http.codec.heads import read_response_head
+from mini_http.exchange.body import BodyReader, BytesReader
 from mini_http.exchange.client import HTTPClient
 from mini_http.exchange.response import HTTPResponse
 from mini_http.exchange.states import State
@@ -855,3 +859,158 @@ def test_an_interrupt_while_the_rest_is_kept_is_no_error_of_the_body():
     with pytest.raises(KeyboardInterrupt):
         reply.keep_rest()
     assert client.closed
+
+
+# --- made by hand, and handed from one connection to another
+
+
+class SavedReply(io.BytesIO):
+    """What a program has of a reply."""
+
+    def makefile(self, mode):
+        assert mode == "rb"
+        return self
+
+
+def test_one_that_a_program_makes_begins_when_it_is_told_to():
+    response = HTTPResponse(SavedReply(b"HTTP/1.1 200 OK\r\n\r\nhello"), 0, "GET", "http://a.test/")
+    assert (response.url, response.history, response.close_reason) == ("http://a.test/", (), None)
+    for _ in range(2):  # the second time there is nothing to begin
+        response.begin()
+        assert (response.status, response.code, response.reason, response.version) == (
+            200, 200, "OK", 11,
+        )  # fmt: skip
+    assert response.read() == b"hello"
+
+
+def test_one_is_made_of_a_head_and_a_reader():
+    head = read_response_head(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n", DEFAULT_LIMITS)
+    response = HTTPResponse.of(head, BytesReader(b"hello"))
+    response.begin()
+    assert (response.status, response.url, response.getheader("a")) == (200, "", "b")
+    assert response.read() == b"hello"
+
+
+def test_a_source_of_its_own_gives_the_head_of_one():
+    class Source:
+        def begin_reply(self, response):
+            head = read_response_head(b"HTTP/1.1 204 No Content\r\n\r\n", DEFAULT_LIMITS)
+            response.take_head(head, BodyReader())
+
+    saved = SavedReply(b"nonsense")
+    response = HTTPResponse(saved)
+    response.read_from(Source())
+    response.begin()
+    assert response.status == 204
+    response.close()
+    assert not saved.closed
+
+
+def test_the_rest_of_one_comes_from_the_client_that_has_taken_its_connection_over(sent):
+    data = f"HTTP/1.1 200 OK\r\n{sent.head}\r\n".encode() + sent.wire
+    before = HTTPClient.over(ScriptedStream([data[:-9], data[-9:]]))
+    response = before.exchange("GET", "/", [("Host", "a.test")])
+    if sent.decode:
+        response.decode_content()
+    begun = response.read(3)
+    after = HTTPClient.continuing(before)
+    after.close_reason, after._state = CloseReason.REQUEST_SAID_CLOSE, State.REPLYING
+    assert response.comes_over(before)
+    response.go_on_with(after)
+    assert not response.comes_over(before)
+    assert begun + response.read() == BODY
+    assert (before.closed, after.closed) == (True, True)
+
+
+def test_what_was_not_read_of_one_that_is_cut_off_is_lost():
+    response, client = reply("Content-Length: 9\r\n", b"hello")
+    assert response.read(2) == b"he"
+    response.cut_off()
+    assert (response.isclosed(), response.length) == (True, None)
+    with pytest.raises(StateError, match="before it was read"):
+        response.read()
+    response.close()
+    assert not client.closed
+
+
+def test_one_that_ended_holds_no_connection():
+    """Or a connection that its program drops would stay open until the garbage is collected."""
+    response, client = reply("Content-Length: 600000\r\n", b"x" * 600_000)
+    gone = weakref.ref(client)
+    assert len(response.read()) == 600_000
+    client.close()
+    del client
+    assert gone() is None
+
+
+def test_a_switched_one_is_detached_once():
+    wire = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\nhello\n"
+    client = HTTPClient.over(ScriptedStream([wire]))
+    response = client.exchange("GET", "/", [("Host", "a.test"), ("Upgrade", "echo")])
+    assert (response.read(), response.length, response.will_close) == (b"", 0, True)
+    with response.detach() as following:
+        assert (following.readline(), following.stage) == (b"hello", "switched")
+    with pytest.raises(io.UnsupportedOperation, match="did not switch"):
+        response.detach()
+
+
+# --- the rest, kept so that the connection can serve
+
+
+def test_the_rest_is_kept_and_the_connection_is_free(sent):
+    response, client = reply(sent.head, sent.wire, size=7, end="timeout")
+    if sent.decode:
+        response.decode_content()
+    if response.will_close:
+        pytest.skip("its connection serves no more")
+    assert response.read(3) == BODY[:3]
+    response.keep_rest()
+    assert client.state is State.IDLE
+    response.keep_rest()
+    assert response.read() == BODY[3:]
+
+
+def test_a_rest_that_is_long_is_not_kept():
+    response, client = reply("Content-Length: 600000\r\n", b"x" * 600_000)
+    response.keep_rest()
+    assert client.state is State.REPLYING
+    assert len(response.read()) == 600_000
+
+
+def test_a_rest_that_turns_out_to_be_long_is_kept_as_far_as_it_was_read():
+    wire = write_chunk(b"x" * 300_000) + write_last_chunk()
+    response, client = reply("Transfer-Encoding: chunked\r\n", wire, size=50_000)
+    response.keep_rest()
+    assert client.state is State.REPLYING
+    assert len(response.read()) == 300_000
+    assert client.state is State.IDLE
+
+
+def test_a_rest_that_does_not_come_soon_can_still_come():
+    response, client = reply("Content-Length: 5\r\n", b"he", size=1, end="timeout")
+    client.timeout = 0.01
+    response.keep_rest()
+    assert client.state is State.REPLYING
+    assert client.deadline is None
+    assert response.read(2) == b"he"
+    with pytest.raises(ReadTimedOut):
+        response.read(1)
+
+
+def test_what_goes_wrong_while_the_rest_is_kept_is_raised_when_it_is_read():
+    response, client = reply("Content-Length: 5\r\n", b"he", size=1)
+    response.keep_rest()
+    assert client.closed
+    assert response.read(2) == b"he"
+    with pytest.raises(IncompleteRead):
+        response.read()
+
+
+def test_a_reply_of_its_own_file_closes_that():
+    saved = SavedReply(b"HTTP/1.1 200 OK\r\n\r\nhello")
+    HTTPResponse(saved).close()
+    assert not saved.closed  # nobody has asked for it
+    response = HTTPResponse(saved)
+    response.begin()
+    response.close()
+    assert saved.closed

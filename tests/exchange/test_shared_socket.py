@@ -9,7 +9,7 @@ import socket
 
 import pytest
 from support.servers import ScriptedServer
-from support.steps import Drain, Expect, Pause, Send
+from support.steps import Drain, Expect, ExpectBytes, Pause, Send
 from support.streams import ScriptedStream
 
 from mini_http.base.errors import (
@@ -455,3 +455,16 @@ def test_a_reply_that_keeps_the_connection_leaves_it_there():
         assert reply.read() == b"hello"
         assert connection.state is State.IDLE
         assert connection.sock is not None
+
+
+@pytest.mark.parametrize("seconds", [None, PATIENCE])
+def test_a_timeout_that_is_set_after_a_wait_took_too_long_is_heeded(seconds):
+    with ScriptedServer([[ExpectBytes(1), Drain()]]) as server:
+        connection = HTTPConnection(server.authority, timeout=SOON)
+        connection.connect()
+        with pytest.raises(ReadTimedOut):
+            connection.read_some()
+        connection.sock.settimeout(seconds)
+        connection.send(b"x")
+        assert connection.timeout == connection.sock.gettimeout() == seconds
+        connection.close()

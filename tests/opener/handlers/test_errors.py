@@ -3,12 +3,13 @@
 import gc
 import gzip
 import http.client
+import io
 import urllib.error
 import urllib.request
 
 import pytest
 from support.servers import ScriptedServer
-from support.steps import Drain, Expect, Pause, Send
+from support.steps import Drain, Expect, ExpectUntil, Pause, Send
 from support.waits import PATIENCE
 
 from mini_http import (
@@ -18,7 +19,10 @@ from mini_http import (
     HTTPErrorProcessor,
     HTTPHandler,
     OpenerDirector,
+    Pool,
+    Request,
     Timeout,
+    UnaskedUpgrade,
     URLError,
     build_opener,
 )
@@ -44,6 +48,60 @@ def reply(status, body=b"body", *fields):
 def test_a_success_is_returned(opener, status):
     with ScriptedServer([reply(status)]) as server, opener.open(server.url) as response:
         assert (response.status, response.msg) == (status, "Words")
+
+
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"
+
+
+def asking_to_switch(server):
+    return Request(server.url, headers={"Connection": "Upgrade", "Upgrade": "echo"})
+
+
+def test_a_switch_that_was_asked_for_hands_the_connection_over(opener):
+    script = [Expect(), Send(SWITCHING + b"first\n"), ExpectUntil(b"\n"), Send(b"second\n")]
+    with ScriptedServer([script]) as server:
+        response = opener.open(asking_to_switch(server), timeout=Timeout(20, 20, total=20))
+        assert (response.status, response.headers["Upgrade"]) == (101, "echo")
+        assert (response.read(), response.will_close) == (b"", True)
+        with response.detach() as client:
+            assert client.readline() == b"first"
+            assert client.deadline is None
+            client.writeline("again")
+            assert client.readline() == b"second"
+        with pytest.raises(io.UnsupportedOperation):
+            response.detach()
+        response.close()
+
+
+@pytest.mark.parametrize("leave", [lambda reply: reply.close(), lambda reply: None])
+@pytest.mark.usefixtures("no_leaked_descriptors")
+def test_a_connection_that_nobody_takes_over_is_closed(leave):
+    with (
+        Pool() as pool,
+        ScriptedServer([[Expect(), Send(SWITCHING), Drain()], [HELLO]]) as server,
+    ):
+        opener = build_opener(HTTPHandler(pool=pool))
+        leave(opener.open(asking_to_switch(server)))
+        gc.collect()
+        assert pool.idle_count() == 0
+        assert opener.open(server.url).read() == b"hello"
+    assert len(server.connections) == 2
+
+
+def test_a_server_that_does_not_switch_is_an_error_or_not_as_its_status_says(opener):
+    with ScriptedServer([[reply(426), HELLO]]) as server:
+        with pytest.raises(HTTPError, match="426") as caught:
+            opener.open(asking_to_switch(server))
+        assert caught.value.read() == b"body"
+        assert opener.open(asking_to_switch(server)).read() == b"hello"
+
+
+def test_a_switch_that_nobody_asked_for_is_raised(opener):
+    with (
+        ScriptedServer([[Expect(), Send(SWITCHING), Drain()]]) as server,
+        pytest.raises(UnaskedUpgrade),
+    ):
+        opener.open(server.url)
 
 
 @pytest.mark.parametrize("status", FAILURES)
