@@ -19,6 +19,8 @@ from mini_http.base.version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     # What type checkers see of the table below; a test holds the two together.
+    from mini_http.base.commands import Command as Command
+    from mini_http.base.commands import command as command
     from mini_http.base.errors import (
         BadChunk as BadChunk,
     )
@@ -133,6 +135,8 @@ if TYPE_CHECKING:
     from mini_http.codec.framing import CloseReason as CloseReason
     from mini_http.codec.gopher_menu import GopherItem as GopherItem
     from mini_http.codec.gopher_menu import gopher_menu as gopher_menu
+    from mini_http.codec.heads import read_response_head as read_response_head
+    from mini_http.codec.heads import write_request_head as write_request_head
     from mini_http.connect.datagram import DatagramClient as DatagramClient
     from mini_http.connect.dial import DialOptions as DialOptions
     from mini_http.connect.simple_client import SimpleClient as SimpleClient
@@ -259,6 +263,7 @@ if TYPE_CHECKING:
     from mini_http.tools.retrieve import urlretrieve as urlretrieve
 
 _HOMES = {
+    "base.commands": "Command command",
     "base.errors": """
         BadChunk BadCoding BadField BadFraming BadStatusLine BodyNotReplayable CannotSendHeader
         CannotSendRequest ConnectFailed ConnectRefused ConnectTimedOut ConnectionBroken
@@ -276,6 +281,7 @@ _HOMES = {
     "codec.event_stream": "Event",
     "codec.framing": "CloseReason",
     "codec.gopher_menu": "GopherItem gopher_menu",
+    "codec.heads": "read_response_head write_request_head",
     "connect.datagram": "DatagramClient",
     "connect.dial": "DialOptions",
     "connect.simple_client": "SimpleClient",

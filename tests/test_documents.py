@@ -1,16 +1,22 @@
-"""README.md, docs/tour.md and docs/http-client.md: every example runs, and what they say of the
-project is so."""
+"""README.md, docs/tour.md, docs/http-client.md and docs/bodies.md: every example runs, and what
+they say of the project is so."""
 
+import base64
 import contextlib
 import functools
 import hashlib
 import http.server
+import importlib
 import logging
+import os
 import re
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import urllib.request
+import xmlrpc.client
 from pathlib import Path
 
 import pytest
@@ -18,8 +24,12 @@ from support.documents import example_under, examples
 from support.line_servers import daytime_server
 from support.python_server import EchoServer
 from support.servers import ScriptedServer
+from support.steps import Close, Expect, Reset
+from support.xmlrpc_server import CallServer
 
 import mini_http
+from mini_http import HTTPConnection
+from mini_http.codec.chunked import write_chunk, write_last_chunk
 from mini_http.keepalive.pool import shared_pool
 from mini_http.opener.api import DEFAULT_HANDLERS
 
@@ -181,12 +191,192 @@ def test_the_page_about_http_client_logs_what_is_sent(caplog):
     assert body.endswith(" 100000 bytes")
 
 
+@pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
+def test_the_page_about_http_client_makes_calls_of_xmlrpc(is_secure, certificates):
+    ran = example_under("docs/http-client.md", "xmlrpc.client").run()
+    tls = certificates.good.server_context() if is_secure else None
+    transport = (
+        ran["OurSafeTransport"](context=certificates.client_context())
+        if is_secure
+        else ran["OurTransport"]()
+    )
+    with (
+        CallServer(tls=tls) as server,
+        xmlrpc.client.ServerProxy(server.url, transport) as proxy,
+    ):
+        assert [proxy.echo("a"), proxy.echo("b")] == ["a", "b"]
+        assert isinstance(transport.make_connection(transport._connection[0]), HTTPConnection)
+    assert server.calls == [0, 0]
+
+
+def test_the_page_about_http_client_puts_its_connections_under_requests():
+    """In a process of its own, for here urllib3 may be loaded already."""
+    pytest.importorskip("requests")
+    example = example_under("docs/http-client.md", "urllib3 and requests")
+    shown = "print(urllib3.connection.HTTPConnection.__mro__[1] is HTTPConnection)"
+    with EchoServer() as server:
+        code = example.code.replace("http://localhost:8000/", server.url)
+        code += f"import urllib3\nfrom mini_http import HTTPConnection\n{shown}\n"
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"no_proxy": "*", "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+    assert done.stdout == example.promised + "True\n"
+    assert server.requests[0]["path"] == "/"
+
+
+def test_the_page_about_http_client_gives_urllib3s_pools_its_connections(monkeypatch):
+    pytest.importorskip("urllib3")
+    recipe = importlib.import_module("support.urllib3_connections")
+    monkeypatch.setitem(sys.modules, "urllib3_connections", recipe)
+    example = example_under("docs/http-client.md", "Pools of urllib3")
+    with EchoServer() as server:
+        manager = example.run({"http://localhost:8000/": server.url})["manager"]
+    assert manager.pool_classes_by_scheme["http"].ConnectionCls is recipe.Connection
+    assert issubclass(recipe.Connection, HTTPConnection)
+
+
+REFUSED = {
+    "assert_fingerprint": "00" * 32,
+    "assert_hostname": "elsewhere.example",
+    "server_hostname": "elsewhere.example",
+    "ssl_version": ssl.PROTOCOL_TLS_CLIENT,
+    "ssl_minimum_version": ssl.TLSVersion.TLSv1_2,
+    "ssl_maximum_version": ssl.TLSVersion.TLSv1_2,
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_the_recipe_for_urllib3_refuses_the_options_that_the_page_says(name):
+    pytest.importorskip("urllib3")
+    recipe = importlib.import_module("support.urllib3_connections")
+    page = (ROOT / "docs" / "http-client.md").read_text()
+    assert re.search(rf"^\|[^|]*`{name}`[^|]*\| refused", page, re.MULTILINE)
+    options = {name: REFUSED[name], "retries": False}
+    with (
+        recipe.SecurePool("localhost", 9, **options) as pool,
+        pytest.raises(TypeError, match=name),
+    ):
+        pool.request("GET", "/")
+
+
+def test_the_recipe_for_urllib3_refuses_a_tunnel_through_tls():
+    pytest.importorskip("urllib3")
+    recipe = importlib.import_module("support.urllib3_connections")
+    connection = recipe.Connection("localhost", 9)
+    with pytest.raises(NotImplementedError, match="a tunnel through a proxy over TLS"):
+        connection.set_tunnel("elsewhere.example", 443, scheme="https")
+
+
+@pytest.mark.parametrize("is_secure", [False, True], ids=["http", "https"])
+def test_the_page_about_http_client_records_with_vcrpy(is_secure, tmp_path, certificates):
+    pytest.importorskip("vcr")
+    recorder = example_under("docs/http-client.md", "vcrpy").run()["recorder"]
+    tls = certificates.good.server_context() if is_secure else None
+    cassette = str(tmp_path / "replies.yaml")
+
+    def ask(port):
+        if is_secure:
+            context = certificates.client_context()
+            connection = mini_http.HTTPSConnection("localhost", port, context=context)
+        else:
+            connection = mini_http.HTTPConnection("localhost", port)
+        with contextlib.closing(connection):
+            connection.request("POST", "/", b"body")
+            return connection.getresponse().read()
+
+    with EchoServer(tls=tls) as server, recorder.use_cassette(cassette):
+        recorded = ask(server.port)
+    with recorder.use_cassette(cassette, record_mode="none"):
+        assert ask(server.port) == recorded
+    assert len(server.requests) == 1
+    assert mini_http.HTTPConnection is HTTPConnection
+
+
 def test_every_example_of_the_page_about_http_client_is_run_above():
     headings = {example.heading for example in examples("docs/http-client.md")}
     assert headings == {
         *("Instead of http.client", "Step by step", "A unix socket", "TLS of your own"),
-        *("Replies of your own", "A log of what is sent"),
+        *("Replies of your own", "A log of what is sent", "xmlrpc.client"),
+        *("urllib3 and requests", "Pools of urllib3", "vcrpy"),
     }
+
+
+# --- docs/bodies.md
+
+
+def test_the_page_about_bodies_sends_json_forms_and_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "apple.png").write_bytes(b"\x89PNG")
+    example = example_under("docs/bodies.md", "JSON, forms and files")
+    with EchoServer() as server:
+        ran = example.run({"http://localhost:8000/": server.url})
+        shared_pool().close()
+    assert ran["printed"] == "200\n" * 3
+    order, search, fruit = server.requests
+    kinds = [dict(account["headers"])["Content-Type"] for account in server.requests]
+    assert kinds[:2] == ["application/json", "application/x-www-form-urlencoded"]
+    assert kinds[2].startswith("multipart/form-data; boundary=")
+    assert base64.b64decode(order["body"]) == b'{"apples":3}'
+    assert base64.b64decode(search["body"]) == b"q=apples&page=2"
+    body = base64.b64decode(fruit["body"])
+    assert b'name="photo"; filename="apple.png"\r\nContent-Type: image/png\r\n' in body
+    assert b'name="note"; filename="note.txt"\r\nContent-Type: text/plain\r\n' in body
+
+
+def test_the_page_about_bodies_tells_how_much_was_sent(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "backup.tar").write_bytes(b"x" * 600_000)
+    example = example_under("docs/bodies.md", "How much has been sent")
+    with EchoServer() as server:
+        example.run({"http://localhost:8000/": server.url})
+        shared_pool().close()
+    assert server.requests[0]["method"] == "PUT"
+    assert ["Content-Length", "600000"] in [list(pair) for pair in server.requests[0]["headers"]]
+
+
+def test_the_page_about_bodies_sends_fields_after_the_body():
+    example = example_under("docs/bodies.md", "Fields after the body")
+    with ScriptedServer([HELLO]) as server:
+        assert example.run({"localhost:8000": server.authority})["status"] == 200
+    lines = b"one line\nanother line\n"
+    digest = base64.b64encode(hashlib.sha256(lines).digest())
+    assert b"\r\nTrailer: Content-Digest\r\n" in server.requests[0]
+    end = b"\r\n0\r\nContent-Digest: sha-256=:%b:\r\n\r\n" % digest
+    assert server.requests[0].endswith(end)
+
+
+EVENTS = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_the_page_about_bodies_goes_on_with_events_where_they_ended():
+    follow = example_under("docs/bodies.md", "Server-Sent Events").run()["follow"]
+    whole = EVENTS + write_chunk(b"retry: 1500\nid: 1\ndata: a\n\n") + write_last_chunk()
+    cut = EVENTS + write_chunk(b"id: 2\ndata: b\n\nid: 3\ndata: c\n")
+    over = b"HTTP/1.1 204 No Content\r\n\r\n"
+    slept = []
+    with ScriptedServer([[whole, cut, Close()], [Expect(), Reset()], [over]]) as server:
+        events = list(follow(server.url, "0", slept.append))
+        shared_pool().close()
+    assert [(event.id, event.data) for event in events] == [("1", "a"), ("2", "b")]
+    assert set(slept) == {1.5}
+    asked = re.findall(rb"\r\nLast-Event-ID: (.)\r\n", b"".join(server.requests))
+    assert [*dict.fromkeys(asked)] == [b"0", b"1", b"2"]
+
+
+def test_every_example_of_the_page_about_bodies_is_run_above():
+    headings = {example.heading for example in examples("docs/bodies.md")}
+    assert headings == {
+        *("JSON, forms and files", "How much has been sent", "Fields after the body"),
+        "Server-Sent Events",
+    }
+
+
+# --- all pages
 
 
 def test_the_readme_has_both_commands_on_its_first_screen():

@@ -218,6 +218,12 @@ def check_head_begun(begun: bytes, limits: Limits = DEFAULT_LIMITS) -> None:
 _BEGINNING = "HTTP/1."
 
 
+def read_fields(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Headers:
+    """The fields of a head without its first line; `block` ends with the empty line."""
+    text = block.decode("latin-1")
+    return Headers(_fields(_lines(text, "head", limits), "head", 1, limits.fields))
+
+
 def read_trailers(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Headers:
     """The fields after a chunked body; `block` ends with the empty line. Line ends are CRLF."""
     text = block.decode("latin-1")
@@ -267,7 +273,7 @@ def _fields(lines: list[str], part: str, first_number: int, most: int) -> Fields
         shown = f"{secret!r}, whose value is secret" if secret in SECRET_FIELDS else _shown(line)
         raise base.errors.BadField(f"line {number} of the {part} {fault}: {shown}")
     if len(found) > most:
-        what = "headers" if part == "reply head" else "trailers"
+        what = "trailers" if part == "trailer" else "headers"
         raise base.errors.LimitExceeded(what, most, len(found))
     return [(name, " ".join(pieces)) for name, pieces in found]
 

@@ -310,6 +310,8 @@ _REASONS = {
 _NOT_YET_VALID, _EXPIRED, _SELF_SIGNED = 9, 10, 18
 _UNKNOWN_ISSUER = (2, 19, 20, 21)
 _WRONG_NAME = (62, 63, 64)
+_REFUSED = " (certificate verify failed)"
+"""OpenSSL's own words, for the programs that look for them."""
 _ADVICE = (
     "; to trust it all the same, name a file with its issuer's certificate: SSL_CERT_FILE,"
     " TLSSettings(ca_file=), a context=, or --cacert on the command line"
@@ -326,7 +328,9 @@ def explain(error: Exception, name: str, chain: Sequence[dict[str, Any]] = ()) -
     certificate is missing.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
-        return _explain_certificate(error, name, chain)
+        code = getattr(error, "verify_code", None)
+        advice = _ADVICE if code in (_SELF_SIGNED, *_UNKNOWN_ISSUER) else ""
+        return _explain_certificate(error, code, name, chain) + _REFUSED + advice
     if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError)):
         return "the server closed the connection in the TLS handshake"
     known = _REASONS.get(getattr(error, "reason", None) or "")
@@ -334,9 +338,8 @@ def explain(error: Exception, name: str, chain: Sequence[dict[str, Any]] = ()) -
 
 
 def _explain_certificate(
-    error: ssl.SSLCertVerificationError, name: str, chain: Sequence[dict[str, Any]]
+    error: Exception, code: int | None, name: str, chain: Sequence[dict[str, Any]]
 ) -> str:
-    code = getattr(error, "verify_code", None)
     if code in _WRONG_NAME:
         return f"the server's certificate is for {_names(chain)}, not for {name}"
     if code == _EXPIRED:
@@ -346,9 +349,9 @@ def _explain_certificate(
         future = [begin for begin in _times(chain, "notBefore") if begin > time.time()]
         return f"the server's certificate is not valid{_day(' before ', future) or ' yet'}"
     if code == _SELF_SIGNED:
-        return f"the server's certificate is self-signed{_ADVICE}"
+        return "the server's certificate is self-signed"
     if code in _UNKNOWN_ISSUER:
-        return f"the server's certificate comes from an unknown issuer{_issuer(chain)}{_ADVICE}"
+        return f"the server's certificate comes from an unknown issuer{_issuer(chain)}"
     return f"the server's certificate was refused: {getattr(error, 'verify_message', error)}"
 
 

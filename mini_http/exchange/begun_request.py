@@ -101,6 +101,11 @@ class BegunRequest:
                 "the last Transfer-Encoding of a request must be chunked: else nothing says where"
                 " its body ends (RFC 9112 section 6.1)"
             )
+        if codings.count("chunked") > 1:
+            raise base.errors.InvalidField(
+                "a request can't be chunked more than once: one Transfer-Encoding must say so"
+                " (RFC 9112 section 6.1)"
+            )
         if self.version == 10:
             raise base.errors.InvalidField(
                 "a request of HTTP/1.0 can't have a Transfer-Encoding: it takes a Content-Length,"

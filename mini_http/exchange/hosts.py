@@ -40,7 +40,11 @@ def split_port(host: str, port: int | str | None, default: int) -> tuple[str, in
 
 def dialed(host: str) -> str:
     """A host as it is looked up, and as certificates have it: names beyond ASCII as A-labels."""
-    return host if host.isascii() else read_place("", host)[0]
+    if host.isascii():
+        return host
+    if ":" in host:
+        raise base.errors.InvalidURL(f"host can't contain ':', nor a port: {host!r:.80}")
+    return read_place("", host)[0]
 
 
 def in_host_field(host: str, port: int, default: int | None = None) -> str:

@@ -23,7 +23,7 @@ from http.client import (
 from mini_http import base
 from mini_http.base.headers import Headers
 from mini_http.base.limits import DEFAULT_LIMITS
-from mini_http.codec.heads import read_response_head
+from mini_http.codec.heads import read_fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,20 +60,16 @@ def parse_headers(fp: HasLines, _class: Any = Headers, *, limits: Limits = DEFAU
     Raises BadField for a line that is no field (RFC 9112 section 5), IncompleteRead if the file
     ends before the empty line, and LimitExceeded.
     """
-    head = read_response_head(_ANY_STATUS_LINE + _read_block(fp, limits), limits)
+    headers = read_fields(_read_block(fp, limits), limits)
     if _class is Headers:
-        return head.headers
+        return headers
     if isinstance(_class, type) and issubclass(_class, Headers):
-        return _class(head.headers.items())
+        return _class(headers.items())
     message = _class()
-    for name, value in head.headers.items():
+    for name, value in headers.items():
         message.set_raw(name, value)
     message.set_payload("")
     return message
-
-
-_ANY_STATUS_LINE = b"HTTP/1.1 200\r\n"
-"""Stands for the first line, which is its reader's to judge."""
 
 
 def _read_block(fp: HasLines, limits: Limits) -> bytes:

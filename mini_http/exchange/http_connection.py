@@ -292,7 +292,7 @@ class HTTPConnection(StepwiseClient):
         after(self.state, Move.GET_REPLY)  # raises
         self._heed_socket()
         level = (self.debuglevel,) if self.debuglevel > 0 else ()
-        response = self.response_class(self.sock, *level, method=self._method)
+        response = self.response_class(self._readable_sock(), *level, method=self._method)
         try:
             if isinstance(response, HTTPResponse):
                 response.read_from(self)

@@ -151,12 +151,13 @@ class ReplyFace(BodyFile):
         gives what follows. For a reply that was made over a socket it is what `makefile` gave, and
         can be replaced. Else it is this reply itself.
         """
-        if self._lone is None and self._client is not None and self.close_reason is _SWITCHED:
-            return io.BufferedReader(_Following(self), 1)  # so it takes nothing ahead
-        if self.isclosed():
+        has_switched = self._client is not None and self.close_reason is _SWITCHED
+        if self.isclosed() and not has_switched:
             return None
         if self._lone is not None:
             return self._lone.file
+        if has_switched:
+            return io.BufferedReader(_Following(self), 1)  # so it takes nothing ahead
         if self._wire is None and type(self._reader) is ChunkedReader:
             self._wire = WireFile(self)
         return self._wire or self
@@ -242,7 +243,7 @@ class ReplyFace(BodyFile):
         Raises UnsupportedOperation, an OSError, for one that is kept alive: it does not end with
         this reply, and may serve another already.
         """
-        if self._lone is not None and not self.isclosed():
+        if self._lone is not None and self.fp is not None:
             return self._lone.file.fileno()
         return self._own_connection().fileno()
 

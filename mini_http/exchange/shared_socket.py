@@ -1,13 +1,14 @@
 """SharedSocketClient: an HTTPClient whose socket is the program's, too.
 
-The program reads `sock` and sets it: to a connected socket, or to an object that has only
-`makefile`. The timeout that it sets on the socket holds here. It may close the socket, or set
-`sock` to None, while a reply is read, which goes on all the same. A reply after which the
-connection closes has it for itself.
+The program reads `sock` and sets it: to a connected socket, to an object that receives and sends as
+one does, or to one that has only `makefile`. The timeout that it sets on the socket holds here. It
+may close the socket, or set `sock` to None, while a reply is read, which goes on all the same. A
+reply after which the connection closes has it for itself.
 """
 
 from __future__ import annotations
 
+import io
 import socket
 
 from mini_http.base.timeouts import Timeout
@@ -20,6 +21,8 @@ from mini_http.exchange.states import Move, after
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from _typeshed import WriteableBuffer
 
     from mini_http.base.limits import Limits
     from mini_http.connect.streams import Stream
@@ -56,6 +59,11 @@ class SharedSocketClient(HTTPClient):
             if wait is not None:
                 self._set_timeout(wait)
                 self._ready()
+
+    def _readable_sock(self) -> Any:
+        """The socket, as who reads a reply from it wants it: with a `makefile`."""
+        sock = self.sock
+        return sock if hasattr(sock, "makefile") else _ReceivingFiles(sock)
 
     def _attach(self, source: object) -> None:
         state = after(self.state, Move.CONNECT)
@@ -133,6 +141,28 @@ class SharedSocketClient(HTTPClient):
         owner._hold, self._hold = self._hold, None
         reply.go_on_with(owner)
         self.close()
+
+
+class _ReceivingFiles:
+    """Gives the files that a stream without `makefile` can't give."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def makefile(self, mode: str = "rb") -> io.BufferedReader:
+        """What the stream receives, as a file. Closing it leaves the stream open."""
+        return io.BufferedReader(_Received(self._stream))
+
+
+class _Received(io.RawIOBase):
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: WriteableBuffer, /) -> int:
+        return self._stream.recv_into(target)
 
 
 def _timeout_of(stream: Any) -> float | None:

@@ -28,7 +28,7 @@ from mini_http.exchange.states import Move, State, after
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from mini_http.base.limits import Limits
@@ -94,7 +94,7 @@ class StepwiseClient(SharedSocketClient):
             head, pieces = head + data, ()
         self.send(head)
         self._begin_exchange()
-        if expects_continue and self._can_watch() and not self._early.is_continue(self):
+        if expects_continue and self._can_watch() and not self._hears(self._early.is_continue):
             self._request.is_cut = True
         else:
             self._send_while_wanted(pieces)
@@ -201,9 +201,19 @@ class StepwiseClient(SharedSocketClient):
         return is_ours and self._stream is not None and self._stream.fileno() >= 0
 
     def _is_wanted(self) -> bool:
-        """Whether no reply has come that refuses the rest of the request."""
+        """Whether no reply has come that refuses the rest of the request.
+
+        Raises SendBroken if the server has gone without a reply.
+        """
+        return not self._can_watch() or self._hears(self._early.lets_go_on)
+
+    def _hears(self, listen: Callable[[HTTPClient], bool]) -> bool:
+        """What `listen` finds in what the server says. Raises SendBroken if it has gone."""
         try:
-            return not self._can_watch() or self._early.lets_go_on(self)
+            return listen(self)
+        except (base.errors.ConnectionBroken, base.errors.RemoteDisconnected) as error:
+            self._give_up(error)
+            raise self._ended_by(_send_broken(error.reason)) from error
         except BaseException as error:
             self._give_up(error)
             raise
@@ -211,15 +221,9 @@ class StepwiseClient(SharedSocketClient):
     def _take_early_reply(self) -> None:
         """After sending broke: takes the head of a reply that came before, or raises SendBroken."""
         self._request.is_cut = True
-        reason: object = None
-        try:
-            self._is_wanted()
-        except (base.errors.ConnectionBroken, base.errors.RemoteDisconnected) as error:
-            reason = error.reason
+        self._is_wanted()
         if self._early.head is None:
-            if not isinstance(reason, OSError):
-                reason = BrokenPipeError(EPIPE, strerror(EPIPE))
-            raise self._ended_by(broken(reason, "write"))
+            raise self._ended_by(_send_broken())
 
     def _body_of(self, source: Any) -> RequestBody:
         """A body of what a program passes. Raises what `request_body` raises."""
@@ -240,6 +244,13 @@ def _pieces(body: RequestBody | None, is_chunked: bool) -> Pieces:
     if body.length is None:
         return body.pieces()
     return framed_pieces(body, SentFraming((), body.length))
+
+
+def _send_broken(reason: object = None) -> base.errors.ConnectionBroken:
+    """What to raise for a server that has gone before a request was sent."""
+    if not isinstance(reason, OSError):
+        reason = BrokenPipeError(EPIPE, strerror(EPIPE))
+    return broken(reason, "write")
 
 
 def _is_short(body: RequestBody) -> bool:

@@ -25,6 +25,7 @@ from mini_http.codec.heads import (
     check_target,
     field_line,
     field_lines,
+    read_fields,
     read_response_head,
     read_response_head_by_lines,
     read_trailers,
@@ -440,6 +441,31 @@ def test_a_trailer_is_read(block, expected):
 def test_a_trailer_that_breaks_the_rules_is_refused(block, error, words):
     with pytest.raises(error, match=words):
         read_trailers(block)
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        (b"A: b\r\n\r\n", [("A", "b")]),
+        (b"A: b\nC:d\n e\n\n", [("A", "b"), ("C", "d e")]),
+        (b"\r\n", []),
+    ],
+)
+def test_the_fields_of_a_head_are_read_without_its_first_line(block, expected):
+    assert read_fields(block).items() == expected
+
+
+@pytest.mark.parametrize(
+    ("block", "error", "words"),
+    [
+        (b"A: b\r\n", BadField, "the head has no empty line at its end"),
+        (b"A: b\r\nc\r\n\r\n", BadField, "line 2 of the head has no colon: 'c'"),
+        (b"A: b\r\n" * 1001 + b"\r\n", LimitExceeded, "more than 1000 headers, found 1001"),
+    ],
+)
+def test_fields_that_break_the_rules_are_refused(block, error, words):
+    with pytest.raises(error, match=words):
+        read_fields(block)
 
 
 # --- heads whose end never came

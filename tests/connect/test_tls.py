@@ -27,9 +27,10 @@ from mini_http.connect.tls import DEFAULT_SETTINGS, TLSSettings, context_for, ex
 PATIENCE = 20.0
 """Far more seconds than any handshake here takes."""
 CLIENT_CERTIFICATE = "a client certificate (cert_file, --cert)"
+REFUSED = " (certificate verify failed)"
 ADVICE = (
-    "; to trust it all the same, name a file with its issuer's certificate: SSL_CERT_FILE,"
-    " TLSSettings(ca_file=), a context=, or --cacert on the command line"
+    f"{REFUSED}; to trust it all the same, name a file with its issuer's certificate:"
+    " SSL_CERT_FILE, TLSSettings(ca_file=), a context=, or --cacert on the command line"
 )
 NOT_TLS = "this is no TLS; does the server speak TLS on this port?"
 
@@ -193,7 +194,7 @@ def test_what_a_context_of_the_callers_refuses_is_refused(certificates):
     settings = TLSSettings(context=certificates.client_context())
     with accepting(certificates.expired.server_context()) as server, refused() as told:
         shake_hands(server, settings)
-    assert told[0] == "localhost: the server's certificate expired"
+    assert told[0] == f"localhost: the server's certificate expired{REFUSED}"
 
 
 def test_a_connection_cut_without_notice_is_no_end_of_the_data(certificates, trusting):
@@ -230,7 +231,7 @@ def test_a_bad_certificate_is_refused_in_words(certificates, trusting, which, wo
     context.maximum_version = version
     with accepting(context) as server, refused() as told:
         shake_hands(server, trusting)
-    assert told[0] == f"localhost: {words}"
+    assert told[0] == f"localhost: {words}{REFUSED}"
     assert isinstance(told[1], ssl.SSLCertVerificationError)
 
 
@@ -240,6 +241,7 @@ def test_an_address_that_the_certificate_is_not_for_is_refused(ca, trusting):
         shake_hands(server, trusting, "127.0.0.1")
     assert told[0] == (
         "127.0.0.1: the server's certificate is for localhost, 127.0.0.2, not for 127.0.0.1"
+        f"{REFUSED}"
     )
 
 
@@ -247,7 +249,9 @@ def test_a_common_name_is_no_name_to_go_by(ca, trusting):
     context = server_context(ca.issue_cert("a@b.example", common_name="localhost"))
     with accepting(context) as server, refused() as told:
         shake_hands(server, trusting)
-    assert told[0] == "localhost: the server's certificate is for a@b.example, not for localhost"
+    assert told[0] == (
+        f"localhost: the server's certificate is for a@b.example, not for localhost{REFUSED}"
+    )
 
 
 def test_a_certificate_for_later_is_refused_with_its_day(ca, trusting):
@@ -255,7 +259,7 @@ def test_a_certificate_for_later_is_refused_with_its_day(ca, trusting):
     context = server_context(ca.issue_cert("localhost", not_before=later))
     with accepting(context) as server, refused() as told:
         shake_hands(server, trusting)
-    assert told[0] == "localhost: the server's certificate is not valid before 2099-12-31"
+    assert told[0] == f"localhost: the server's certificate is not valid before 2099-12-31{REFUSED}"
 
 
 def test_a_self_signed_certificate_is_refused_unless_it_is_the_ca_file(tmp_path, trusting):
@@ -779,17 +783,21 @@ LATER = "Jan  1 00:00:00 3000 GMT"
 @pytest.mark.parametrize(
     ("code", "chain", "words"),
     [
-        (10, [], "expired"),
-        (10, [certificate(LATER), certificate()], "expired on 2001-05-01"),
-        (10, [certificate(LATER)], "expired"),
-        (10, [certificate("no time at all")], "expired"),
-        (9, [], "is not valid yet"),
-        (9, [certificate()], "is not valid yet"),
-        (62, [], "is for another name, not for a.example"),
-        (62, [certificate()], "is for another name, not for a.example"),
-        (64, [certificate(names=["b\x1b[2J\n"])], "is for b?[2J?, not for a.example"),
-        (62, [certificate(names="abcdefg")], "is for a, b, c, d, e and 2 more, not for a.example"),
-        (62, [certificate(names=["x" * 900])], f"is for {'x' * 100}, not for a.example"),
+        (10, [], "expired" + REFUSED),
+        (10, [certificate(LATER), certificate()], "expired on 2001-05-01" + REFUSED),
+        (10, [certificate(LATER)], "expired" + REFUSED),
+        (10, [certificate("no time at all")], "expired" + REFUSED),
+        (9, [], "is not valid yet" + REFUSED),
+        (9, [certificate()], "is not valid yet" + REFUSED),
+        (62, [], "is for another name, not for a.example" + REFUSED),
+        (62, [certificate()], "is for another name, not for a.example" + REFUSED),
+        (64, [certificate(names=["b\x1b[2J\n"])], "is for b?[2J?, not for a.example" + REFUSED),
+        (
+            62,
+            [certificate(names="abcdefg")],
+            "is for a, b, c, d, e and 2 more, not for a.example" + REFUSED,
+        ),
+        (62, [certificate(names=["x" * 900])], f"is for {'x' * 100}, not for a.example{REFUSED}"),
         (18, [], "is self-signed" + ADVICE),
         (20, [], "comes from an unknown issuer" + ADVICE),
         (20, [certificate()], "comes from an unknown issuer" + ADVICE),
@@ -798,7 +806,7 @@ LATER = "Jan  1 00:00:00 3000 GMT"
             [certificate(issuer=[("organizationName", "Org"), ("commonName", "CA\n1")])],
             "comes from an unknown issuer (CA?1)" + ADVICE,
         ),
-        (23, [], "was refused: something else"),
+        (23, [], "was refused: something else" + REFUSED),
     ],
 )
 def test_what_is_wrong_with_a_certificate_is_said_in_words(code, chain, words):
@@ -809,7 +817,10 @@ def test_what_is_wrong_with_a_certificate_is_said_in_words(code, chain, words):
 def test_a_verification_error_of_other_making_is_repeated():
     error = ssl.SSLCertVerificationError("not liked by the keychain")
     told = explain(error, "a.example")
-    assert told == "the server's certificate was refused: ('not liked by the keychain',)"
+    assert told == (
+        "the server's certificate was refused: ('not liked by the keychain',)"
+        " (certificate verify failed)"
+    )
 
 
 def tls_error(reason):

@@ -91,6 +91,12 @@ def test_a_name_beyond_ascii_that_has_no_a_labels_is_refused(host):
         dialed(host)
 
 
+@pytest.mark.parametrize("host", ["bücher:80", "bücher:", "ü:x", "::ü", "fe80::1%ü"])
+def test_a_name_beyond_ascii_has_no_colon(host):
+    with pytest.raises(InvalidURL, match=r"host can't contain ':'"):
+        dialed(host)
+
+
 # --- what the Host field has
 
 

@@ -370,6 +370,48 @@ def test_after_a_switch_what_follows_can_be_detached(head, method):
         assert client.readline() == b"hello"
 
 
+@pytest.mark.parametrize("kind", [io.BytesIO, OnlyRead])
+@pytest.mark.parametrize(
+    ("head", "method"), [(SWITCHED, "GET"), (b"HTTP/1.1 200 OK\r\n\r\n", "CONNECT")]
+)
+def test_after_a_switch_the_file_gives_what_follows(head, method, kind):
+    saved = SavedReply(head + b"hello\nworld\nrest", kind)
+    reply = HTTPResponse(saved, method=method)
+    reply.begin()
+    assert reply.fp is saved.file
+    assert reply.fp.readline() == b"hello\n"
+    assert reply.read() == b""
+    with reply.detach() as client:
+        assert reply.fp is None
+        assert client.readline() == b"world"
+        assert client.read() == b"rest"
+
+
+def test_after_a_switch_the_file_can_be_replaced_and_is_closed_with_the_reply():
+    reply = begun(SWITCHED)
+    reply.fp.close()
+    reply.fp = other = io.BytesIO(b"hello\n")
+    assert reply.fp is other
+    assert reply.fp.readline() == b"hello\n"
+    reply.close()
+    assert reply.fp is None
+    assert other.closed
+
+
+def test_after_a_switch_over_a_socket_both_sides_go_on():
+    with pair() as (ours, theirs):
+        theirs.sendall(SWITCHED + b"first\n")
+        with HTTPResponse(ours) as reply:
+            reply.begin()
+            assert reply.fileno() == reply.fp.fileno() == ours.fileno()
+            assert reply.fp.readline() == b"first\n"
+            ours.sendall(b"more\n")
+            assert theirs.recv(100) == b"more\n"
+            theirs.sendall(b"second\n")
+            assert reply.fp.readline() == b"second\n"
+        assert ours.fileno() >= 0
+
+
 def test_a_refusal_of_connect_has_a_body():
     with begun(COUNTED.replace(b"200 OK", b"403 Forbidden"), method="CONNECT") as reply:
         assert reply.read() == b"hello"

@@ -300,62 +300,6 @@ def test_it_is_a_buffered_file_for_reading_alone(response):
     response.flush()
 
 
-# --- text and JSON
-
-
-@pytest.mark.parametrize(
-    ("content_type", "data", "text"),
-    [
-        ("text/plain; charset=utf-8", "café".encode(), "café"),
-        ("text/plain; charset=ISO-8859-1", "café".encode("latin-1"), "café"),
-        ("text/plain; charset=utf-16", "café".encode("utf-16"), "café"),
-        ("text/plain", "café".encode(), "café"),
-        ("text/plain; charset=nonsense", "café".encode(), "café"),
-        ("text/plain; charset=rot13", b"abc", "abc"),
-        ("text/plain; charset=hex", b"abc", "abc"),
-        ("text/plain; charset=undefined", b"abc", "abc"),
-        ("text/plain; charset=idna", b"abc", "abc"),
-        ("text/plain; charset=unicode_escape", b"a\\qb", "a\\qb"),
-        ("text/plain; charset*=us-ascii''%00", b"abc", "abc"),
-        ("text/plain; charset=ascii", b"caf\xe9", "caf\ufffd"),
-        ("", b"caf\xe9", "caf\ufffd"),
-    ],
-)
-def test_text_is_decoded_by_its_charset_else_as_utf_8(content_type, data, text):
-    head = f"Content-Type: {content_type}\r\nContent-Length: {len(data)}\r\n"
-    assert reply(head, data)[0].text == text
-    assert list(reply(head, data)[0].iter_lines()) == [text]
-
-
-def test_text_is_the_rest_of_the_body():
-    response, _ = reply("Content-Length: 5\r\n", b"hello")
-    response.read(2)
-    assert response.text == "llo"
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-8-sig"])
-def test_json_is_parsed(encoding):
-    data = '{"café": [1, null]}'.encode(encoding)
-    response, _ = reply(f"Content-Length: {len(data)}\r\n", data)
-    assert response.json() == {"café": [1, None]}
-
-
-@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe\xff", b"\x80"])
-def test_what_is_no_json_is_a_value_error(data):
-    response, _ = reply(f"Content-Length: {len(data)}\r\n", data)
-    with pytest.raises(ValueError):
-        response.json()
-
-
-def test_a_line_that_is_too_long_is_refused():
-    response, client = reply("", b"short\n" + b"x" * 100 + b"\nshort\n")
-    lines = response.iter_lines(limit=50)
-    assert next(lines) == "short"
-    with pytest.raises(LimitExceeded, match="more than 50 bytes in a line of the body"):
-        next(lines)
-    assert client.closed
-
-
 # --- what the head said
 
 
@@ -560,6 +504,15 @@ def test_a_body_that_is_cut_raises_in_every_way_of_reading(kind, read):
     head, wire, _ = CUT[kind]
     with pytest.raises(IncompleteRead):
         read(reply(head, wire, size=7)[0])
+
+
+def test_a_line_that_is_too_long_closes_the_connection():
+    response, client = reply("", b"short\n" + b"x" * 100 + b"\nshort\n")
+    lines = response.iter_lines(limit=50)
+    assert next(lines) == "short"
+    with pytest.raises(LimitExceeded, match="more than 50 bytes in a line of the body"):
+        next(lines)
+    assert client.closed
 
 
 def test_the_last_line_of_a_body_that_is_cut_is_in_the_error():
@@ -801,25 +754,6 @@ def test_dir_shows_what_a_reply_has_and_not_what_http_clients_has():
     assert {"json", "status", "iter_lines", "history", "read", "note"} <= set(dir(reply))
     assert "_read_chunked" not in dir(reply)
     assert {"get_all", "combined"} <= set(dir(reply.headers))
-
-
-def test_no_json_says_whether_there_was_any():
-    wire = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-    reply = HTTPClient.over(ScriptedStream([wire])).exchange("GET", "/", [("Host", "h")])
-    assert reply.json() == {}
-    with pytest.raises(ValueError, match="is empty, or has been read before"):
-        reply.json()
-
-
-def test_lines_of_a_charset_of_two_bytes_are_lines():
-    body = "ab\ncd\n".encode("utf-16-le")
-    head = (
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-16-le\r\n"
-        b"Content-Length: %d\r\n\r\n"
-    )
-    client = HTTPClient.over(ScriptedStream([head % len(body) + body]))
-    response = client.exchange("GET", "/", [("Host", "h")])
-    assert list(response.iter_lines()) == ["ab", "cd"]
 
 
 def test_a_reply_is_one_of_http_clients_to_whoever_looks():

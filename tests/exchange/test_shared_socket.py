@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import http.client
 import io
 import socket
 
@@ -22,6 +23,7 @@ from mini_http.base.timeouts import Timeout
 from mini_http.codec.framing import CloseReason
 from mini_http.connect.streams import FileStream
 from mini_http.exchange.http_connection import HTTPConnection
+from mini_http.exchange.response import HTTPResponse
 from mini_http.exchange.shared_socket import SharedSocketClient
 from mini_http.exchange.states import State
 
@@ -187,6 +189,31 @@ def test_a_reply_is_read_from_an_object_with_makefile(data):
     assert fake.sent.startswith(b"GET / HTTP/1.1\r\n")
     connection.close()
     assert fake.closed
+
+
+@pytest.mark.parametrize("kind", [HTTPResponse, http.client.HTTPResponse])
+def test_a_reply_is_read_from_an_object_without_makefile(kind):
+    stream = ScriptedStream([HELLO])
+    assert not hasattr(stream, "makefile")
+    connection = HTTPConnection("a.test")
+    connection.response_class = kind
+    connection.sock = stream
+    connection.request("GET", "/")
+    with connection.getresponse() as reply:
+        assert reply.read() == b"hello"
+    assert not stream.closed
+    connection.close()
+    assert stream.closed
+
+
+def test_all_of_a_switched_protocol_comes_from_an_object_without_makefile():
+    switching = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\n"
+    connection = HTTPConnection("a.test")
+    connection.sock = ScriptedStream([switching + b"fir", b"st\n"])
+    connection.request("GET", "/", headers={"Connection": "Upgrade", "Upgrade": "echo"})
+    with connection.getresponse() as reply:
+        assert reply.fp.readline() == b"first\n"
+    connection.close()
 
 
 # --- timeouts

@@ -278,11 +278,50 @@ def test_a_connection_that_ended_before_a_piece_of_the_body_is_closed(end: Any) 
         connection = HTTPConnection("127.0.0.1", server.port)
         announced(connection, 6)
         assert connection.wait_for_input(10)
-        with pytest.raises(ConnectionResetError) as caught:
+        with pytest.raises(errors.SendBroken) as caught:
             connection.send(b"abc")
-        assert isinstance(caught.value, errors.MiniHTTPError)
+        assert isinstance(caught.value, BrokenPipeError)
+        assert isinstance(caught.value.reason, OSError)
+        assert caught.value.state == "sending"
         assert connection.closed
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("end", [Reset(), Close()])
+def test_a_connection_that_ends_when_it_is_to_ask_for_the_body_is_closed(end: Any) -> None:
+    with ScriptedServer([[ExpectHead(), end]]) as server:
+        connection = HTTPConnection("127.0.0.1", server.port)
+        with pytest.raises(errors.SendBroken) as caught:
+            connection.request("POST", "/", b"abc", EXPECT)
+        assert caught.value.state == "sending"
+        assert connection.closed
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("said", [TOO_LARGE, CONTINUE + TOO_LARGE, HELLO])
+def test_a_reply_that_came_before_the_connection_ended_is_not_lost(said: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with over(ours) as connection:
+        announced(connection, 6)
+        theirs.sendall(said)
+        theirs.close()
+        connection.send(b"abc")
+        connection.send(b"def")
+        reply = connection.getresponse()
+        assert said.endswith(reply.read())
+        assert reply.status in (200, 413)
+        assert connection.closed
+
+
+def test_an_interim_reply_is_no_reply_to_a_request_that_breaks() -> None:
+    ours, theirs = socket.socketpair()
+    with over(ours) as connection:
+        announced(connection, 6)
+        theirs.sendall(CONTINUE)
+        theirs.close()
+        with pytest.raises(errors.SendBroken):
+            connection.send(b"abc")
+        assert connection.closed
 
 
 class Breaking(socket.socket):
@@ -351,6 +390,16 @@ def test_a_head_that_cannot_be_sent_is_an_error_unless_a_reply_came(said: bytes)
             connection.request("GET", "/")
         assert isinstance(caught.value.reason, BrokenPipeError)
     assert connection.closed
+
+
+def test_a_head_that_the_server_does_not_take_is_an_error_though_it_may_still_speak() -> None:
+    ours, theirs = socket.socketpair()
+    with theirs, over(ours) as connection:
+        theirs.shutdown(socket.SHUT_RD)
+        with pytest.raises(errors.SendBroken) as caught:
+            connection.request("GET", "/")
+        assert isinstance(caught.value.reason, BrokenPipeError)
+        assert connection.closed
 
 
 def test_bytes_outside_a_request_that_cannot_be_sent_close_the_connection() -> None:

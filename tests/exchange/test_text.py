@@ -67,6 +67,11 @@ TEXTS = [
     # without a charset that Python knows
     ("text/plain; charset=nonsense", b"\xff\xfea\0", "a"),
     ("text/plain; charset=rot13", b"\xef\xbb\xbfa", "a"),
+    ("text/plain; charset=hex", b"abc", "abc"),
+    ("text/plain; charset=undefined", b"abc", "abc"),
+    ("text/plain; charset=idna", b"abc", "abc"),
+    ("text/plain; charset=unicode_escape", b"a\\qb", "a\\qb"),
+    ("text/plain; charset*=us-ascii''%00", b"abc", "abc"),
     ("text/plain; charset=", b"caf\xc3\xa9", "café"),
     ("text/plain", "café".encode(), "café"),
     ("text/html", b"caf\xe9\xe2\x82", "caf\ufffd\ufffd"),

@@ -631,6 +631,21 @@ def test_after_a_switch_nothing_more_is_asked_over_the_connection(fault):
     assert len(server.connections) == 2
 
 
+@pytest.mark.parametrize("begun", [LONG, CHUNKS[:-9], ENDLESS], ids=["length", "chunks", "endless"])
+@pytest.mark.parametrize("way_class", [Exchanges, Requests, Steps])
+def test_a_reply_reads_nothing_of_the_connection_that_follows_its_own(way_class, begun):
+    script = [Expect(), Send(begun), Drain()]
+    with ScriptedServer([script, [HELLO]]) as server, way_class(server) as way:
+        old = way.get()
+        way.client.close()
+        new = way.get()
+        for _ in range(2):
+            with pytest.raises(MiniHTTPError):
+                old.read(len(LONG))
+        assert new.read() == b"hello"
+        old.close()
+
+
 def test_a_reply_that_comes_while_a_piece_is_being_sent_is_not_lost():
     """The server answers when it has a part of a piece that no system takes whole, and stops."""
     script = [ExpectHead(), ExpectBytes(1), Send(TOO_LARGE), hold]

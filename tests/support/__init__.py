@@ -19,7 +19,9 @@
     stock_suites   CPython's own suites, run with our names in place of the stock ones
     upload_server  takes bodies of any length in a process of its own, and keeps their two ends
     numbered_server  gives each request the reply that its number says
+    xmlrpc_server  Python's XML-RPC server, over connections that are kept alive
     urllib3_connections  urllib3's pools over connections of ours
+    states         the table of a connection's states, as docs/http-client.md shows it
     caches         squid as a cache in front of one server
     pop3_server    a POP3 server that takes passwords only under TLS
     websocket_server  a WebSocket server that echoes text
@@ -28,7 +30,7 @@
     extending      the examples of docs/extending.md, run
     descriptors    which file descriptors this process has open
 
-Nothing here imports mini_http: what judges it must not lean on it. (Only the processes that
-`stock_suites` starts do, since that is what they are for.) The fixtures stand in
-tests/conftest.py.
+Nothing here imports mini_http: what judges it must not lean on it. (Only what is made of it does:
+`states`, `urllib3_connections`, and the processes that `stock_suites` starts.) The fixtures stand
+in tests/conftest.py.
 """
