@@ -204,8 +204,18 @@ def test_the_demo_is_a_command(run) -> None:
     assert b"mini_http, layer by layer" in ran.out
 
 
+@pytest.fixture
+def interruptions():
+    """Interruptions raise KeyboardInterrupt, also if this process was started in the background,
+    where shells have them ignored.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_the_pages_of_the_demo_are_served_until_an_interruption(
-    run, monkeypatch: pytest.MonkeyPatch
+    run, interruptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading, writing = os.pipe()
     said: list[str] = []
@@ -229,7 +239,7 @@ def test_the_pages_of_the_demo_are_served_until_an_interruption(
     assert said[1] == "Hello from the demo server.\n"
 
 
-def test_an_interruption_is_quiet(run) -> None:
+def test_an_interruption_is_quiet(run, interruptions) -> None:
     def interrupt(connection: Connection) -> None:
         connection.read_request()
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
