@@ -20,6 +20,10 @@ DEFAULT_SECONDS = 60.0
 """How long one wait may take when the caller says nothing. urllib would wait for ever."""
 
 
+LONGEST_WAIT = 2_000_000.0
+"""Seconds, some 23 days: systems count a wait in milliseconds, in a C int, and do not take more."""
+
+
 class Timeout(Value):
     """How many seconds each part of an exchange may take.
 
@@ -98,10 +102,10 @@ class Deadline:
         self.expires = None if seconds is None else clock() + seconds
 
     def remaining(self) -> float | None:
-        """Seconds left: never below 0; None without a limit."""
+        """Seconds left, as many as one wait may have: never below 0; None without a limit."""
         if self.expires is None:
             return None
-        return max(0.0, self.expires - self._clock())
+        return min(max(0.0, self.expires - self._clock()), LONGEST_WAIT)
 
     def within(self, seconds: float | None) -> Deadline:
         """A deadline for one phase: `seconds` from now, but not later than this one."""

@@ -14,6 +14,7 @@ import re
 from functools import lru_cache
 
 from mini_http import base
+from mini_http.base import escapes
 from mini_http.base.headers import SECRET_FIELDS, Headers, masked
 from mini_http.base.heads import ResponseHead
 from mini_http.base.limits import DEFAULT_LIMITS
@@ -60,7 +61,7 @@ def check_target(target: str) -> None:
     """Raises InvalidField for a request target that may not be sent (RFC 9112 section 3.2)."""
     if not (target.isascii() and target.isprintable()) or " " in target or not target:
         raise base.errors.InvalidField(
-            f"request target must be visible ASCII without spaces: {target!r}"
+            f"request target must be visible ASCII without spaces: {escapes.masked(target)!r}"
         )
 
 

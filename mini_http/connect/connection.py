@@ -13,7 +13,7 @@ from os import getpid
 from time import monotonic
 
 from mini_http import base
-from mini_http.base.timeouts import Deadline
+from mini_http.base.timeouts import LONGEST_WAIT, Deadline
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -175,11 +175,14 @@ class Connection:
         return has_input
 
     def wait_for_input(self, seconds: float) -> bool:
-        """Waits until `has_input` is true, but no longer than `seconds`; returns whether it is."""
-        until = monotonic() + seconds
+        """Waits until `has_input` is true; returns whether it is.
+
+        It waits no longer than `seconds`, nor past the deadline.
+        """
+        until = (self.deadline or Deadline(None)).within(seconds)
         while not self.has_input():
-            left = until - monotonic()
-            if left <= 0 or not self._probe(left * 1000):
+            left = until.remaining()
+            if not left or not self._probe(left * 1000):
                 return False
         return True
 
@@ -346,7 +349,7 @@ class Connection:
                 wait = left
             if left == 0:
                 self._failed(TimeoutError("timed out"), "read")
-        return wait
+        return None if wait is None else min(wait, LONGEST_WAIT)
 
     def _failed(self, error: OSError, doing: str, begun: bytes = b"") -> NoReturn:
         """Raises what `error`, from the stream, means to the caller.

@@ -49,8 +49,6 @@ if TYPE_CHECKING:
 
 SHORTEST_WAIT = 0.000_001
 """Seconds: the least that systems count in; 0 would mean no bound."""
-LONGEST_WAIT = 1_000_000_000.0
-"""Seconds, some thirty years: more than that overflows what systems count in."""
 
 _KERNEL_KEEPS_TIME = sys.platform in ("linux", "darwin") or "bsd" in sys.platform
 
@@ -65,7 +63,7 @@ def set_wait(stream: Stream, seconds: float | None) -> None:
     Python's, in a module of their own.
     """
     if seconds is not None:
-        seconds = min(max(seconds, SHORTEST_WAIT), LONGEST_WAIT)
+        seconds = max(seconds, SHORTEST_WAIT)
     is_pythons = socket.socket.__module__ == "socket"
     if _KERNEL_KEEPS_TIME and is_pythons and type(stream) is socket.socket:
         wait = seconds or 0.0

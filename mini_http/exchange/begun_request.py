@@ -7,20 +7,17 @@ would wait for, and what is too much it would take for the next request. It send
 from __future__ import annotations
 
 from mini_http import base
-from mini_http.base.commands import command
 from mini_http.base.headers import Headers
 from mini_http.codec.chunked import ChunkDecoder
-from mini_http.codec.framing import content_length
 from mini_http.codec.heads import field_line
+from mini_http.exchange.early_reply import expects_continue
+from mini_http.exchange.framing_fields import declared_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container
     from typing import Any
 
     from mini_http.exchange.request_body import RequestBody
-
-    Field = tuple[str, str]
 
 
 class BegunRequest:
@@ -31,6 +28,8 @@ class BegunRequest:
         self.version = version
         self.fields = Headers()
         """Those that were put."""
+        self.has_all_of_body = False
+        """Whether nothing will follow the body that is sent with the head."""
         self.is_trusted = False
         """Whether who sends it sees to it by himself that it is whole."""
         self.is_cut = False
@@ -56,7 +55,7 @@ class BegunRequest:
     @property
     def expects_continue(self) -> bool:
         """Whether the server is to say whether it wants the body (RFC 9110 section 10.1.1)."""
-        return "100-continue" in self.fields.tokens("expect")
+        return expects_continue(self.fields)
 
     @property
     def asks_upgrade(self) -> bool:
@@ -67,52 +66,40 @@ class BegunRequest:
         """The head is complete; `body` will be sent after it, in chunks or not, and perhaps more.
 
         Raises InvalidField for fields that contradict each other, or this body; InvalidRequest for
-        a body that is longer than Content-Length says.
+        a body that is longer than Content-Length says, or shorter where nothing can follow it.
         """
-        lengths = self.fields.combined("content-length")
-        codings = self.fields.tokens("transfer-encoding")
-        self._check_codings(codings, lengths)
-        if lengths is not None:
-            self._left = _declared(lengths)
-            if chunked or (body is not None and body.trailer_names is not None):
-                raise base.errors.InvalidField(
-                    "a body with a Content-Length can't be sent in chunks, nor with trailers"
-                )
-            if body is not None and body.length is not None and body.length > self._left:
-                raise base.errors.InvalidRequest(
-                    f"Content-Length is {self._left}, but the body has {body.length} bytes"
-                )
-        elif chunked:
-            self.is_trusted = True
-        elif codings:
-            self._left, self._chunks = None, ChunkDecoder()
-        elif self.asks_upgrade or self.method == "CONNECT":
-            self._left = None
-
-    def _check_codings(self, codings: list[str], lengths: str | None) -> None:
-        if "transfer-encoding" not in self.fields:
-            return
-        if lengths is not None:
-            raise base.errors.InvalidField(
-                "a request can't have both Content-Length and Transfer-Encoding"
-            )
-        if codings[-1:] != ["chunked"]:
-            raise base.errors.InvalidField(
-                "the last Transfer-Encoding of a request must be chunked: else nothing says where"
-                " its body ends (RFC 9112 section 6.1)"
-            )
-        if codings.count("chunked") > 1:
-            raise base.errors.InvalidField(
-                "a request can't be chunked more than once: one Transfer-Encoding must say so"
-                " (RFC 9112 section 6.1)"
-            )
-        if self.version == 10:
+        length = declared_length(self.fields)
+        is_chunked = "transfer-encoding" in self.fields
+        if is_chunked and self.version == 10:
             raise base.errors.InvalidField(
                 "a request of HTTP/1.0 can't have a Transfer-Encoding: it takes a Content-Length,"
                 " and a body of that length"
             )
+        has_trailers = body is not None and body.trailer_names is not None
+        if length is not None:
+            self._left = length
+            if chunked or has_trailers:
+                raise base.errors.InvalidField(
+                    "a body with a Content-Length can't be sent in chunks, nor with trailers"
+                )
+            size = None if body is None else body.length
+            if size is not None and (size > length or (self.has_all_of_body and size < length)):
+                raise base.errors.InvalidRequest(
+                    f"Content-Length is {length}, but the body has {size} bytes"
+                )
+        elif chunked or has_trailers:
+            self.is_trusted = True
+        elif is_chunked:
+            self._left, self._chunks = None, ChunkDecoder()
+        elif self.asks_upgrade or self.method == "CONNECT":
+            self._left = None
 
     # --- what is sent of the body
+
+    @property
+    def body_length(self) -> int | None:
+        """How long the body that is sent with the head must be; None if that is not known."""
+        return self._left if self.has_all_of_body else None
 
     def count(self, data: bytes | memoryview) -> None:
         """This is going to be sent. Raises InvalidRequest if it is more than was announced."""
@@ -143,43 +130,15 @@ class BegunRequest:
     @property
     def is_whole(self) -> bool:
         """Whether no more of it is to be sent."""
-        if self.is_cut or self._has_more or self.is_trusted:
-            return self.is_trusted and not self.is_cut
+        if self.is_cut:
+            return False
+        if self.is_trusted:
+            return True
+        if self._has_more:
+            return False
         if self._chunks is not None:
             return self._chunks.ended and not self._chunks.rest
         return not self._left
-
-
-def body_fields(
-    method: str, body: RequestBody | None, given: Container[str], chunked: bool = False
-) -> list[Field]:
-    """The fields that a body needs and that are not among those `given`, in lower case.
-
-    `chunked`: it is to be sent in chunks though its length is known. Without a body, methods that
-    usually have one say that it is empty (RFC 9110 section 8.6).
-    """
-    is_framed = "content-length" in given or "transfer-encoding" in given
-    if body is None:
-        if is_framed or not command(method.upper()).has_request_body:
-            return []
-        return [("Content-Length", "0")]
-    fields = []
-    if not is_framed and (chunked or body.length is None):
-        fields.append(("Transfer-Encoding", "chunked"))
-    elif not is_framed:
-        fields.append(("Content-Length", str(body.length)))
-    if body.content_type and "content-type" not in given:
-        fields.append(("Content-Type", body.content_type))
-    if body.trailer_names and "trailer" not in given:
-        fields.append(("Trailer", ", ".join(body.trailer_names)))
-    return fields
-
-
-def _declared(lengths: str) -> int:
-    try:
-        return content_length(lengths)
-    except base.errors.BadFraming as error:
-        raise base.errors.InvalidField(str(error)) from None
 
 
 def as_text(value: Any) -> str:

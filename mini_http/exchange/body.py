@@ -74,6 +74,16 @@ class BodyReader:
         """All the rest. IncompleteRead holds what came of it."""
         return self.read_up_to(maxsize)
 
+    def drop(self, limit: int) -> None:
+        """Reads and drops what is left; gives up once that is more than `limit` bytes.
+
+        Of chunks only those that have come: nobody knows whether more will, and a stream of events
+        may go on for days.
+        """
+        dropped = 0
+        while not self.ended and dropped <= limit:
+            dropped += len(self.read_some(RECEIVE_BYTES))
+
 
 class BytesReader(BodyReader):
     """A body that came whole with its head."""
@@ -212,20 +222,32 @@ class ChunkedReader(BodyReader):
             return b""
         self._has_begun = True
         data, self._pending = self._pending, b""
-        decoder = self._decoder
-        while not data:
-            received = self._client.read_some(RECEIVE_BYTES)
-            if received:
-                data = decoder.decode(received)
-            elif not decoder.finish():
-                raise base.errors.IncompleteRead(b"")
-            if decoder.ended:
-                self._client.unread(decoder.rest)
-                self.trailers = decoder.trailers
-                break
+        while not data and not self._decoder.ended:
+            data = self._receive()
         if len(data) > limit:
             data, self._pending = data[:limit], data[limit:]
-        self.ended = decoder.ended and not self._pending
+        self.ended = self._decoder.ended and not self._pending
+        return data
+
+    def drop(self, limit: int) -> None:
+        dropped, self._pending = len(self._pending), b""
+        decoder, client = self._decoder, self._client
+        while not decoder.ended and dropped <= limit and client.has_input():
+            dropped += len(self._receive())
+        self.ended = decoder.ended
+
+    def _receive(self) -> bytes:
+        """What one wait brings of the body; nothing where that only frames it."""
+        decoder = self._decoder
+        data = b""
+        received = self._client.read_some(RECEIVE_BYTES)
+        if received:
+            data = decoder.decode(received)
+        elif not decoder.finish():
+            raise base.errors.IncompleteRead(b"")
+        if decoder.ended:
+            self._client.unread(decoder.rest)
+            self.trailers = decoder.trailers
         return data
 
 
@@ -257,6 +279,11 @@ class WireReader(BodyReader):
             self.trailers = decoder.trailers
             self.ended = True
         return received
+
+    def drop(self, limit: int) -> None:
+        dropped = 0
+        while not self.ended and dropped <= limit and self._client.has_input():
+            dropped += len(self.read_some(RECEIVE_BYTES))
 
 
 class UntilCloseReader(BodyReader):

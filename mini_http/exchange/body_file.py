@@ -16,7 +16,7 @@ from mini_http.exchange.text import PIECE_BYTES, ReadsText
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn, TypeVar, TypeVarTuple
+    from typing import NoReturn, SupportsIndex, TypeVar, TypeVarTuple
 
     from _typeshed import WriteableBuffer
 
@@ -131,6 +131,12 @@ class BodyFile(ReadsText, io.BufferedIOBase):
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError(
+            f"can't copy or pickle {type(self).__name__}, whose bytes come but once: read them, and"
+            " keep those"
+        )
 
     def _raise_closed(self) -> NoReturn:
         raise ValueError("I/O operation on closed file.")

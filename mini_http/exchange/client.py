@@ -38,7 +38,7 @@ from mini_http.connect.reply_head import InterimReplies, receive_final_head
 from mini_http.connect.simple_client import SimpleClient
 from mini_http.exchange import request_body as bodies
 from mini_http.exchange.body import BodyReader, BytesReader, body_reader
-from mini_http.exchange.early_reply import EarlyReply
+from mini_http.exchange.early_reply import EarlyReply, expects_continue
 from mini_http.exchange.hosts import host_of_target
 from mini_http.exchange.reply_face import NothingReader
 from mini_http.exchange.response import HTTPResponse
@@ -153,7 +153,7 @@ class HTTPClient(SimpleClient):
         if json is not None or form is not None or files is not None:
             from mini_http.exchange.form_body import body_of
 
-            body = body_of(body, json, form, files)
+            body = body_of(body, json, form, files, called="body")
         if self.response is not None:
             self.response.close()
             self.response = None
@@ -186,9 +186,7 @@ class HTTPClient(SimpleClient):
         read, and this client is closed. The reply with its headers is in `response`. Raises
         UpgradeRefused if it has not switched to `protocol`; its reply can then be read.
         """
-        pairs = _pairs(headers)
-        asked = [("Connection", "Upgrade"), ("Upgrade", protocol)]
-        status, switched = self.httpcmd("GET", document, pairs + asked)
+        status, switched = self.httpcmd("GET", document, _asking_for(protocol, _pairs(headers)))
         assert self.response is not None
         if status != 101 or protocol.lower() not in switched.tokens("Upgrade"):
             raise base.errors.UpgradeRefused(
@@ -324,7 +322,8 @@ class HTTPClient(SimpleClient):
                 self.write(head)
                 return self._begin_reply(method, self._read_head(), False)
             early = EarlyReply(method)
-            was_sent = self._send(head, body, framing, "expect" in control, early)
+            waits = "expect" in control and expects_continue(Headers(list(fields)))
+            was_sent = self._send(head, body, framing, waits, early)
             reply = early.head or self._read_head()
             if "connection" in control and "close" in Headers(list(fields)).tokens("Connection"):
                 self.close_reason = CloseReason.REQUEST_SAID_CLOSE
@@ -470,6 +469,15 @@ def _pairs(headers: GivenFields | None) -> list[Field]:
     """Fields as callers give them, as a list of our own."""
     given = headers or ()
     return list(given.items() if hasattr(given, "items") else given)
+
+
+def _asking_for(protocol: str, given: list[Field]) -> list[Field]:
+    """The fields that were given and those that ask for `protocol`, which come once each."""
+    options = [value for name, value in given if str(name).lower() == "connection"]
+    if all("upgrade" not in Headers([("", value)]).tokens("") for value in options):
+        options.append("Upgrade")
+    others = [field for field in given if str(field[0]).lower() not in ("connection", "upgrade")]
+    return [*others, ("Connection", ", ".join(options)), ("Upgrade", protocol)]
 
 
 def _why_closed(error: BaseException) -> CloseReason:

@@ -14,11 +14,17 @@ from mini_http.connect.reply_head import is_interim, receive_head
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mini_http.base.headers import Headers
     from mini_http.base.heads import ResponseHead
     from mini_http.exchange.client import HTTPClient
 
 CONTINUE_SECONDS = 1.0
 """How long `Expect: 100-continue` waits before the body is sent all the same (RFC 9110 10.1.1)."""
+
+
+def expects_continue(fields: Headers) -> bool:
+    """Whether a request with these fields waits with its body for a 100 (Continue)."""
+    return "100-continue" in fields.tokens("expect")
 
 
 class EarlyReply:
@@ -42,8 +48,14 @@ class EarlyReply:
         return is_success and close_reason(head, response_framing(self._method, head)) is None
 
     def is_continue(self, client: HTTPClient) -> bool:
-        """Waits for a 100 (Continue), but not for long; False if the reply comes in its place."""
-        until = monotonic() + CONTINUE_SECONDS
+        """Waits for a 100 (Continue), but not for long; False if the reply comes in its place.
+
+        No longer than for anything else, that is, and not past the client's deadline.
+        """
+        seconds = CONTINUE_SECONDS
+        if client.timeout is not None:
+            seconds = min(seconds, client.timeout)
+        until = monotonic() + seconds
         while client.wait_for_input(until - monotonic()):
             if self._receive(client) == 100:
                 break

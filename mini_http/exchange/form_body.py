@@ -57,13 +57,15 @@ def body_of(
     json: Any = None,
     form: FormFields | None = None,
     files: FormFiles | None = None,
+    called: str = "data",
 ) -> RequestBody:
     """The body that a caller means by one of `data` and `json`, or by `form`, `files` or both.
 
     None is none: for JSON's null there is `json_body(None)`. Raises TypeError for more than one,
-    and what `request_body`, `json_body`, `form_body` and `multipart_body` raise.
+    by the names they have for the caller, who calls `data` so; and what `request_body`,
+    `json_body`, `form_body` and `multipart_body` raise.
     """
-    choices = (("data", data), ("json", json), ("form", form), ("files", files))
+    choices = ((called, data), ("json", json), ("form", form), ("files", files))
     given = [name for name, value in choices if value is not None]
     if len(given) > 1 and given != ["form", "files"]:
         raise TypeError(f"a request has one body: {' and '.join(given)} can't go together")

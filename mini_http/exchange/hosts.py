@@ -18,8 +18,10 @@ _PORT = re.compile("[0-9]{1,5}")
 def split_port(host: str, port: int | str | None, default: int) -> tuple[str, int]:
     """Host, without brackets, and port: the one given, else that after ":" in `host`, or `default`.
 
-    Nothing else is said of the host: it may be none that can be dialed.
+    Nothing else is said of the host, but that no user stands before it: it may be none that can be
+    dialed.
     """
+    _refuse_user(host)
     if port is None:
         name, colon, digits = host.rpartition(":")
         is_address = ":" in name and not name.endswith("]")  # IPv6 without brackets, or with a zone
@@ -42,6 +44,7 @@ def dialed(host: str) -> str:
     """A host as it is looked up, and as certificates have it: names beyond ASCII as A-labels."""
     if host.isascii():
         return host
+    _refuse_user(host)
     if ":" in host:
         raise base.errors.InvalidURL(f"host can't contain ':', nor a port: {host!r:.80}")
     return read_place("", host)[0]
@@ -53,6 +56,7 @@ def in_host_field(host: str, port: int, default: int | None = None) -> str:
     The port is left out where it is `default`, brackets stand around an IPv6 address, and a zone,
     which means nothing to the server, is left out.
     """
+    _refuse_user(host)
     if ":" in host:
         address, _, _ = host.partition("%")
         name = f"[{address}]"
@@ -76,3 +80,9 @@ def host_of_target(method: str, target: str) -> str | None:
     except base.errors.InvalidURL:
         pass
     return None
+
+
+def _refuse_user(host: str) -> None:
+    """Raises InvalidURL, which does not show the host, where a password may stand in it."""
+    if "@" in host:
+        raise base.errors.InvalidURL("a host can't contain '@', nor a user or password before it")

@@ -22,12 +22,14 @@ import socket
 from sys import audit
 
 from mini_http import base
+from mini_http.base.escapes import masked
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import NOT_GIVEN, Deadline, timeout_given
 from mini_http.codec.framing import CloseReason
 from mini_http.codec.heads import check_method
 from mini_http.connect.tunnel import ask_for_tunnel
-from mini_http.exchange.begun_request import as_text, body_fields
+from mini_http.exchange.begun_request import as_text
+from mini_http.exchange.framing_fields import body_fields
 from mini_http.exchange.hosts import dialed, host_of_target, in_host_field, split_port
 from mini_http.exchange.lone_reply import print_head
 from mini_http.exchange.request_body import READ_BYTES
@@ -192,6 +194,7 @@ class HTTPConnection(StepwiseClient):
             skip_host="host" in names,
             skip_accept_encoding="accept-encoding" in names,
         )
+        self._request.has_all_of_body = sent is not None
         try:
             for name, value in body_fields(method, sent, names):
                 self.putheader(name, value)
@@ -302,8 +305,7 @@ class HTTPConnection(StepwiseClient):
         except BaseException:
             response.close()
             raise
-        # A reply that has the connection for itself closes it when nobody holds on to it any more.
-        self.response = None if self.closed else response
+        self._hand_out(response)
         return response
 
     def begin_reply(self, response: HTTPResponse) -> None:
@@ -321,10 +323,8 @@ class HTTPConnection(StepwiseClient):
         except BaseException as error:
             self._give_up(error)
             raise
-        if self.state is State.REPLYING:
-            self._keep_open()
-            if self.close_reason is not None:
-                self._leave_to_reply(self.close_reason)
+        if self.close_reason is not None and self.state is State.REPLYING:
+            self._leave_to_reply(self.close_reason)
 
     def _begin_foreign(self, response: Any) -> None:
         """Begins a reply of another library's class, which reads from the socket by itself."""
@@ -341,12 +341,12 @@ class HTTPConnection(StepwiseClient):
 
     def _finish_reply(self) -> None:
         """Makes room for a request: what is left of the reply before is read if it is little."""
-        response: Any = self.response
-        if self.state is not State.REPLYING or response is None:
+        if self.state is not State.REPLYING:
             return
+        response = self.response
         if isinstance(response, HTTPResponse):
             response.keep_rest()
-        elif response.isclosed():
+        elif response is not None and response.isclosed():
             self._state = after(self._state, Move.END_REPLY)
 
     # --- hooks of http.client: subclasses override them to send what they want
@@ -364,7 +364,8 @@ class HTTPConnection(StepwiseClient):
             return request.encode("ascii")
         except UnicodeEncodeError:
             raise base.errors.InvalidURL(
-                f"URL can't contain characters beyond ASCII: percent-encode them: {request!r}"
+                "URL can't contain characters beyond ASCII: percent-encode them:"
+                f" {masked(request)!r}"
             ) from None
 
     def _validate_method(self, method: str) -> None:
@@ -387,6 +388,8 @@ class HTTPConnection(StepwiseClient):
         host, port = self.host, self.port
         if self._tunnel_host:
             host, port = self._tunnel_host, self._tunnel_port or 0
+        if not host and not self.closed:  # over a stream, of which no more is known
+            return ""
         return in_host_field(host, port, self.default_port)
 
 
@@ -423,5 +426,5 @@ def _refuse_control_characters(text: str) -> None:
     found = _NOT_IN_TARGET.search(text)
     if found is not None:
         raise base.errors.InvalidURL(
-            f"URL can't contain control characters. {text!r} (found at least {found[0]!r})"
+            f"URL can't contain control characters. {masked(text)!r} (found at least {found[0]!r})"
         )

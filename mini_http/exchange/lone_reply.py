@@ -78,6 +78,10 @@ class LoneReply(SimpleClient):
         """The body will not be read on."""
         self.close()
 
+    def take_back(self, response: HTTPResponse) -> None:
+        """Nobody holds `response` any more."""
+        self.close()
+
     def prepare_to_drain(self) -> bool:
         """Nothing need be read: nobody uses the file after this reply."""
         return False

@@ -7,6 +7,7 @@ by themselves or look for the socket; and a few of http.client's own helpers tha
 from __future__ import annotations
 
 import io
+from weakref import ref
 
 from mini_http import base
 from mini_http.base.likeness import loaded_class, names_of
@@ -81,8 +82,9 @@ class ReplyFace(BodyFile):
     _coded: BodyReader
     """The reader of the wire, also where `_reader` decodes."""
     _lone: LoneReply | None = None
-    _wire: WireFile | None = None
-    _raw_file: io.RawIOBase | None = None
+    # References, for these files hold the reply.
+    _wire: ref[WireFile] | None = None
+    _raw_file: ref[_RawFile] | None = None
 
     # --- what the head said, under the names of http.client and urllib
 
@@ -158,9 +160,11 @@ class ReplyFace(BodyFile):
             return self._lone.file
         if has_switched:
             return io.BufferedReader(_Following(self), 1)  # so it takes nothing ahead
-        if self._wire is None and type(self._reader) is ChunkedReader:
-            self._wire = WireFile(self)
-        return self._wire or self
+        wire = None if self._wire is None else self._wire()
+        if wire is None and type(self._reader) is ChunkedReader:
+            wire = WireFile(self)
+            self._wire = ref(wire)
+        return wire or self
 
     @fp.setter
     def fp(self, file: Any) -> None:
@@ -173,9 +177,11 @@ class ReplyFace(BodyFile):
     @property
     def raw(self) -> io.RawIOBase:
         """The body as a file without a buffer, whose `_sock` is the socket: see `fileno`."""
-        if self._raw_file is None:
-            self._raw_file = _RawFile(self, self)
-        return self._raw_file
+        file = None if self._raw_file is None else self._raw_file()
+        if file is None:
+            file = _RawFile(self, self)
+            self._raw_file = ref(file)
+        return file
 
     @property
     def chunk_left(self) -> int | None:
@@ -238,10 +244,11 @@ class ReplyFace(BodyFile):
         return type(reader) is FailedReader and self._head is not None
 
     def fileno(self) -> int:
-        """The descriptor of a connection that closes after this reply, or is an HTTPConnection's.
+        """The connection's descriptor, while more of the body is to come over it.
 
-        Raises UnsupportedOperation, an OSError, for one that is kept alive: it does not end with
-        this reply, and may serve another already.
+        Raises UnsupportedOperation, an OSError, once nothing is: where a small body came with the
+        head, that is from the beginning. So too for a kept-alive connection that is not an
+        HTTPConnection: it does not end with this reply.
         """
         if self._lone is not None and self.fp is not None:
             return self._lone.file.fileno()

@@ -69,7 +69,12 @@ class RequestBody:
         return ()
 
     def __iter__(self) -> Iterator[memoryview]:
-        """The pieces from the beginning, for http.client and others that send any iterable."""
+        """The pieces from the beginning, for http.client and others that send any iterable.
+
+        Raises TypeError for a body with trailers, which they would not send.
+        """
+        if self.trailer_names is not None:
+            raise TypeError("who sends any iterable does not send the trailers of this one")
         self.rewind()
         return self.pieces()
 
@@ -262,9 +267,6 @@ class TrailedBody(BodyWrapper):
 
     def trailers(self) -> Sequence[Field]:
         return (*self.body.trailers(), *_checked_trailers(self._trailers()))
-
-    def __iter__(self) -> Iterator[memoryview]:
-        raise TypeError("who sends any iterable does not send the trailers of this one")
 
 
 def with_trailers(

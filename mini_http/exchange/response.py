@@ -136,6 +136,7 @@ class HTTPResponse(ReplyFace):
         """
         if self._head is None and self._source is not None:
             self._source.begin_reply(self)
+            self._source = None  # nor hold a connection longer than its reply takes
 
     def comes_over(self, client: object) -> bool:
         """Whether the rest of the body comes over the connection of `client`."""
@@ -215,21 +216,28 @@ class HTTPResponse(ReplyFace):
         self._ahead = b"".join(pieces)
 
     def _drained(self, client: ReplyOwner) -> bool:
-        """Reads and drops what is left of the body, if that is little and comes soon."""
+        """Reads and drops what is left of the body, if that is little and comes soon; of chunks, if
+        it has come.
+        """
         limit = client.limits.drain_bytes
         if (self._coded.left or 0) > limit or not client.prepare_to_drain():
             return False
-        dropped = 0
         try:
-            while not self._coded.ended and dropped <= limit:
-                dropped += len(self._take(self._coded.read_some, PIECE_BYTES))
+            self._take(self._coded.drop, limit)
         except base.errors.MiniHTTPError:
             return True  # and closed
         return self._coded.ended
 
     def __del__(self) -> None:
-        # Waiting for the rest of a body is not for a finalizer, so the connection is closed.
-        if getattr(self, "_client", None) is not None:  # no slot is set if __init__ failed
+        # Waiting for the rest of a body is not for a finalizer, so the connection is closed; unless
+        # it is the program's, too, which may go on with it.
+        client = getattr(self, "_client", None)  # no slot is set if __init__ failed
+        if client is None:
+            return
+        if client.shares_socket:
+            self._let_go()
+            client.take_back(self)
+        else:
             self._fail(None)
 
     def __repr__(self) -> str:

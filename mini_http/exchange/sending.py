@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from mini_http import base
 from mini_http.base.commands import command
+from mini_http.base.headers import Headers
 from mini_http.codec.chunked import write_chunk, write_last_chunk
-from mini_http.codec.framing import content_length
 from mini_http.exchange.request_body import exactly
 
 TYPE_CHECKING = False
@@ -55,51 +55,35 @@ def request_framing(
     A Content-Length that was given is kept, and the body must be as long; without one it is the
     body's own length, or the body is chunked (RFC 9112 section 6). Its type and the names of its
     trailers are told too, unless the caller did. Raises InvalidField for both Content-Length and
-    Transfer-Encoding, for a Transfer-Encoding that is not chunked, and for a Content-Length that
-    the body does not have, or that leaves no place for its trailers.
+    Transfer-Encoding, for a Transfer-Encoding that is not just chunked, and for a Content-Length
+    that the body does not have, or that leaves no place for its trailers.
     """
     if body.length == 0 and not control and not command(method).has_request_body:
         return _NO_BODY_FRAMING
-    lengths = _values(given, "content-length") if "content-length" in control else []
-    codings = _values(given, "transfer-encoding") if "transfer-encoding" in control else []
-    if lengths and codings:
-        raise base.errors.InvalidField(
-            "a request can't have both Content-Length and Transfer-Encoding"
-        )
-    told = _description(given, body)
-    if codings:
-        if len(codings) != 1 or codings[0].lower() != "chunked":
+    from mini_http.exchange.framing_fields import body_fields, declared_length
+
+    if "content-length" not in control and "transfer-encoding" not in control:
+        if body.length == 0 and not command(method).has_request_body:
+            return _NO_BODY_FRAMING
+        names = [name.lower() for name, _ in given]
+        added = tuple(body_fields(method, body, names))
+        return SentFraming(added, body.length, body.is_watched)
+    fields = Headers(list(given))
+    length = declared_length(fields)
+    added = tuple(body_fields(method, body, fields))
+    if length is None:
+        codings = fields.tokens("transfer-encoding")
+        if codings != ["chunked"]:  # we apply no other
             raise base.errors.InvalidField(
                 f"Transfer-Encoding of a request must be chunked, not {', '.join(codings)}"
             )
-        return SentFraming(told, None)
-    if lengths:
-        length = _given_length(lengths, body)
-        return SentFraming(told, length, body.is_watched)
-    if body.length is None:
-        return SentFraming((*told, ("Transfer-Encoding", "chunked")), None)
-    if body.length == 0 and not command(method).has_request_body:
-        return _NO_BODY_FRAMING
-    counted = ("Content-Length", str(body.length))
-    return SentFraming((*told, counted), body.length, body.is_watched)
+        return SentFraming(added, None)
+    _check_length(length, body)
+    return SentFraming(added, length, body.is_watched)
 
 
-def _description(given: Sequence[Field], body: RequestBody) -> tuple[Field, ...]:
-    """What a body says of itself, where the caller does not."""
-    told: list[Field] = []
-    if body.content_type is not None and not _values(given, "content-type"):
-        told.append(("Content-Type", body.content_type))
-    if body.trailer_names and not _values(given, "trailer"):
-        told.append(("Trailer", ", ".join(body.trailer_names)))
-    return tuple(told)
-
-
-def _given_length(lengths: list[str], body: RequestBody) -> int:
-    """The length that the caller gave. Raises InvalidField unless it can be the body's."""
-    try:
-        length = content_length(", ".join(lengths))
-    except base.errors.BadFraming as error:
-        raise base.errors.InvalidField(str(error)) from None
+def _check_length(length: int, body: RequestBody) -> None:
+    """Raises InvalidField unless the length that the caller gave can be the body's."""
     if body.length is not None and body.length != length:
         raise base.errors.InvalidField(
             f"Content-Length is {length}, but the body has {body.length} bytes"
@@ -108,11 +92,6 @@ def _given_length(lengths: list[str], body: RequestBody) -> int:
         raise base.errors.InvalidField(
             "a body with trailers is sent in chunks, so it can't have a Content-Length"
         )
-    return length
-
-
-def _values(fields: Sequence[Field], lowered_name: str) -> list[str]:
-    return [value for name, value in fields if name.lower() == lowered_name]
 
 
 _NO_BODY_FRAMING = SentFraming((), 0)

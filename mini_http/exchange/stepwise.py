@@ -13,6 +13,7 @@ from os import strerror
 from sys import audit
 
 from mini_http import base
+from mini_http.base.escapes import masked
 from mini_http.base.headers import SECRET_FIELDS
 from mini_http.base.timeouts import Deadline
 from mini_http.codec.framing import CloseReason
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
     Pieces = Iterable[memoryview | bytes]
 
+# request-line = method SP request-target SP HTTP-version (RFC 9112 section 3)
+_REQUEST_LINE = re.compile(rb"\A[^\r\n]*+(?<= HTTP/1\.[01])(?=[\r\n])")
 _SECRET_LINE = re.compile(rb"(?im)^(%s):[^\r\n]*" % "|".join(sorted(SECRET_FIELDS)).encode())
 
 
@@ -87,7 +90,7 @@ class StepwiseClient(SharedSocketClient):
     def _send_begun(self, head: bytes, body: RequestBody | None, is_chunked: bool) -> None:
         """Sends a request whose head this is, with as much of its body as is wanted."""
         expects_continue = self._request.expects_continue and body is not None and body.length != 0
-        pieces = _pieces(body, is_chunked)
+        pieces = _pieces(body, is_chunked, self._request.body_length)
         if type(body) is bodies.RequestBody and _is_short(body) and not expects_continue:
             data = b"".join(pieces)
             self._request.count(data)
@@ -154,7 +157,7 @@ class StepwiseClient(SharedSocketClient):
             _print_sent(data)
         is_piece = isinstance(data, (bytes, memoryview))
         try:
-            for piece in (data,) if is_piece else self._body_of(data).pieces():
+            for piece in (data,) if is_piece else self._body_of(data):
                 if self._state is not State.SENDING:
                     self._send_all(piece)
                 elif not self._send_of_body(piece):
@@ -235,15 +238,17 @@ class StepwiseClient(SharedSocketClient):
         return body
 
 
-def _pieces(body: RequestBody | None, is_chunked: bool) -> Pieces:
-    """What is sent of a body, if nobody overrides how."""
+def _pieces(body: RequestBody | None, is_chunked: bool, length: int | None) -> Pieces:
+    """What is sent of a body, if nobody overrides how; `length` is what it must have."""
     if body is None:
         return ()
-    if is_chunked:
+    if is_chunked or body.trailer_names is not None:
         return framed_pieces(body, SentFraming((), None))
-    if body.length is None:
+    if body.length is not None:
+        length = body.length
+    if length is None:
         return body.pieces()
-    return framed_pieces(body, SentFraming((), body.length))
+    return framed_pieces(body, SentFraming((), length))
 
 
 def _send_broken(reason: object = None) -> base.errors.ConnectionBroken:
@@ -258,5 +263,11 @@ def _is_short(body: RequestBody) -> bool:
 
 
 def _print_sent(data: Any) -> None:
-    shown = _SECRET_LINE.sub(rb"\1: ***", data) if isinstance(data, bytes) else data
-    print("send:", repr(shown))  # noqa: T201
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        shown = _REQUEST_LINE.sub(_without_password, bytes(data))
+        data = _SECRET_LINE.sub(rb"\1: ***", shown)
+    print("send:", repr(data))  # noqa: T201
+
+
+def _without_password(line: re.Match[bytes]) -> bytes:
+    return masked(line[0].decode("latin-1")).encode("latin-1")

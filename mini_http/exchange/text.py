@@ -103,7 +103,7 @@ class ReadsText:
             from mini_http.base.parameters import is_charset
 
             if is_charset(charset):
-                return charset
+                return _in_known_order(charset, beginning)
         for mark, charset in BYTE_ORDER_MARKS:
             if beginning.startswith(mark):
                 return charset
@@ -111,7 +111,7 @@ class ReadsText:
 
     def _lines(self, limit: int) -> Iterator[str]:
         most = limit + len(b"\r\n")
-        line = self.readline(most)
+        line = self.readline(max(most, _LONGEST_MARK))
         charset = self._charset_of(line)
         if "\n".encode(charset) != b"\n":
             yield from self._lines_of_wide_text(line, charset, limit)
@@ -162,6 +162,27 @@ class ReadsText:
 
 
 _MARK = "\ufeff"
+
+
+_MARKS_OF_EITHER_ORDER = {
+    "utf-16": (b"\xff\xfe", b"\xfe\xff"),
+    "utf-32": (b"\xff\xfe\0\0", b"\0\0\xfe\xff"),
+}
+_LONGEST_MARK = 4
+
+
+def _in_known_order(charset: str, beginning: bytes) -> str:
+    """`charset`; if only a mark would tell the order of its bytes, and there is none, big-endian.
+
+    So says RFC 2781 section 4.3; Python would take the order of its machine.
+    """
+    import codecs
+
+    name = codecs.lookup(charset).name
+    marks = _MARKS_OF_EITHER_ORDER.get(name)
+    if marks is None or beginning.startswith(marks):
+        return charset
+    return f"{name}-be"
 
 
 def _check_positive(name: str, number: int) -> None:

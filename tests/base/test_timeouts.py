@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mini_http.base import errors
-from mini_http.base.timeouts import DEFAULT_SECONDS, NO_TIMEOUT, Deadline, Timeout
+from mini_http.base.timeouts import DEFAULT_SECONDS, LONGEST_WAIT, NO_TIMEOUT, Deadline, Timeout
 
 
 class Clock:
@@ -153,3 +153,9 @@ def test_no_phase_ever_outlives_any_deadline_it_was_made_from(whole, first, seco
     left = [float("inf") if d.remaining() is None else d.remaining() for d in deadlines]
     assert left == sorted(left, reverse=True)
     assert min(left) >= 0
+
+
+def test_no_more_is_left_than_systems_can_wait(clock):
+    deadline = Deadline(1e300, clock)
+    assert deadline.remaining() == LONGEST_WAIT
+    assert deadline.within(1e10).remaining() == LONGEST_WAIT

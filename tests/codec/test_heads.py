@@ -157,6 +157,14 @@ def test_a_target_alone_is_checked(target):
         check_target(target)
 
 
+@pytest.mark.parametrize("end", ["\xfc", " x", ""])
+@pytest.mark.parametrize("scheme", ["http://", "", "\n//"])
+def test_a_target_that_is_refused_is_shown_without_a_password(scheme, end):
+    with pytest.raises(InvalidField) as caught:
+        check_target(f"{scheme}user:secret@a.test/\r{end}")
+    assert "user:***@a.test/" in str(caught.value)
+
+
 def test_what_may_be_sent_passes_the_checks():
     assert check_method("M-SEARCH") is None
     assert check_target("*") is None

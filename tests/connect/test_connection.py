@@ -197,6 +197,30 @@ def test_a_changed_timeout_holds_for_the_next_wait(client, peer, seconds):
         client.read_some()
 
 
+TOO_LONG = [3_000_000, 1e10, 1e20, 1e300]
+"""Seconds: more than systems count in."""
+
+
+@pytest.mark.parametrize("seconds", TOO_LONG)
+def test_a_wait_may_be_longer_than_systems_can_wait(client, peer, seconds):
+    client.timeout = seconds
+    peer.sendall(b"1")
+    assert client.read_some() == b"1"
+    threading.Timer(SOON, peer.sendall, [b"2"]).start()
+    assert client.wait_for_input(seconds)
+    assert client.read_some() == b"2"
+    assert client.write_unless_input(memoryview(b"3"))
+    client.write(b"4")
+    assert peer.recv(2) == b"34"
+
+
+@pytest.mark.parametrize("seconds", TOO_LONG)
+def test_all_of_it_may_take_longer_than_systems_can_wait(client, peer, seconds):
+    client.timeout, client.deadline = None, Deadline(seconds)
+    assert client.write_unless_input(memoryview(b"1"))
+    assert peer.recv(1) == b"1"
+
+
 def test_readinto_times_out(client, peer):
     client.timeout = SOON
     target = bytearray(4)
@@ -333,6 +357,15 @@ def test_wait_for_input_waits(client, peer):
     threading.Timer(SOON, peer.sendall, [b"1"]).start()
     assert client.wait_for_input(PATIENCE)
     assert client.read(1) == b"1"
+
+
+@pytest.mark.usefixtures("system")
+@pytest.mark.parametrize("total", [0, SOON])
+def test_wait_for_input_does_not_wait_past_the_deadline(client, total):
+    client.deadline = Deadline(total)
+    begun = monotonic()
+    assert not client.wait_for_input(PATIENCE)
+    assert total <= monotonic() - begun < PATIENCE
 
 
 def test_has_input_does_not_mind_that_the_deadline_has_passed(client, peer):

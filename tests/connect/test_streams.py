@@ -11,6 +11,7 @@ import threading
 import pytest
 from support.streams import ScriptedStream
 
+from mini_http.base.timeouts import LONGEST_WAIT
 from mini_http.connect.streams import (
     FileStream,
     as_stream,
@@ -70,8 +71,7 @@ def fill(sock):
         (0.25, (0, 250_000)),
         (1e-9, (0, 1)),
         (0, (0, 1)),
-        (86_400 * 365, (86_400 * 365, 0)),
-        (1e20, (1_000_000_000, 0)),
+        (LONGEST_WAIT, (int(LONGEST_WAIT), 0)),
     ],
 )
 def test_the_kernel_keeps_the_time_of_a_plain_socket(ends, seconds, kept):
@@ -152,6 +152,14 @@ def test_waiting_to_send_tells_of_input_and_of_room(ends):
     assert wait_to_send(ours, PATIENCE) == (True, False)
     assert ours.recv(1) == b"1"
     assert wait_to_send(ours, SOON) == (False, False)
+
+
+@pytest.mark.usefixtures("system")
+def test_the_longest_wait_can_be_waited(ends):
+    ours, theirs = ends
+    assert wait_to_send(ours, LONGEST_WAIT) == (False, True)
+    theirs.sendall(b"1")
+    assert input_probe(ours)(LONGEST_WAIT * 1000)
 
 
 @pytest.mark.usefixtures("system")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mini_http.base.errors import InvalidField, InvalidRequest
-from mini_http.exchange.begun_request import BegunRequest, as_text, body_fields
+from mini_http.exchange.begun_request import BegunRequest, as_text
 from mini_http.exchange.request_body import request_body, with_trailers
 
 LENGTH_5 = ("Content-Length", "5")
@@ -103,53 +103,6 @@ def test_nothing_else_is_made_a_field(value):
         as_text(value)
 
 
-# --- the fields that a body needs
-
-FORM = ("Content-Type", "application/x-www-form-urlencoded")
-
-
-@pytest.mark.parametrize(
-    ("method", "source", "names", "chunked", "fields"),
-    [
-        ("GET", None, [], False, []),
-        ("DELETE", None, [], False, []),
-        ("FROB", None, [], False, []),
-        ("POST", None, [], False, [("Content-Length", "0")]),
-        ("post", None, [], False, [("Content-Length", "0")]),
-        ("PUT", None, [], True, [("Content-Length", "0")]),
-        ("POST", None, ["content-length"], False, []),
-        ("POST", None, ["transfer-encoding"], False, []),
-        ("GET", b"hello", [], False, [LENGTH_5]),
-        ("POST", b"hello", ["content-length"], False, []),
-        ("POST", b"hello", ["transfer-encoding"], True, []),
-        ("POST", b"", [], False, [("Content-Length", "0")]),
-        ("POST", b"hello", [], True, [CHUNKED]),
-        ("POST", iter([b"hello"]), [], False, [CHUNKED]),
-        ("POST", iter([b"hello"]), ["content-length"], False, []),
-    ],
-)
-def test_a_body_is_framed_unless_the_caller_did(method, source, names, chunked, fields):
-    body = None if source is None else request_body(source)
-    assert body_fields(method, body, names, chunked) == fields
-
-
-@pytest.mark.parametrize(
-    ("names", "fields"), [([], [LENGTH_5, FORM]), (["content-type"], [LENGTH_5])]
-)
-def test_the_type_of_a_body_is_told_unless_the_caller_did(names, fields):
-    body = request_body(b"a=b&c")
-    body.content_type = FORM[1]
-    assert body_fields("POST", body, names) == fields
-
-
-@pytest.mark.parametrize(
-    ("names", "fields"), [([], [CHUNKED, ("Trailer", "A, B")]), (["trailer"], [CHUNKED])]
-)
-def test_the_trailers_of_a_body_are_told_unless_the_caller_did(names, fields):
-    body = with_trailers(b"hello", [("A", "1"), ("B", "2")])
-    assert body_fields("POST", body, names) == fields
-
-
 # --- heads that contradict themselves
 
 
@@ -201,6 +154,21 @@ def test_a_body_with_a_length_has_no_chunks_and_no_trailers(make, chunked):
 def test_a_body_that_is_longer_than_its_length_is_refused():
     with pytest.raises(InvalidRequest, match="Content-Length is 5, but the body has 6 bytes"):
         begun(LENGTH_5).announce(request_body(b"hello!"), False)
+
+
+@pytest.mark.parametrize("body", [request_body(b"hell"), request_body(b"hello!")])
+def test_a_body_to_which_nothing_will_be_added_has_just_its_length(body):
+    request = begun(LENGTH_5)
+    request.has_all_of_body = True
+    with pytest.raises(InvalidRequest, match=f"but the body has {body.length} bytes"):
+        request.announce(body, False)
+
+
+def test_the_length_is_known_of_a_body_to_which_nothing_will_be_added():
+    request = announced(LENGTH_5)
+    assert request.body_length is None
+    request.has_all_of_body = True
+    assert request.body_length == 5
 
 
 # --- what is sent of the body
@@ -309,6 +277,13 @@ def test_anything_may_follow_a_request_for_another_protocol(method, fields):
 
 
 # --- a body that its sender sees to
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_with_trailers_is_sent_in_chunks_by_us(chunked):
+    request = announced(CHUNKED, body=trailed(), chunked=chunked)
+    assert request.is_trusted
+    assert request.is_whole
 
 
 def test_a_body_that_its_sender_puts_in_chunks_is_trusted_to_be_whole():

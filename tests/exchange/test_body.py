@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import socket
 import ssl
 from itertools import pairwise
 
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.streams import ScriptedStream
+from support.waits import PATIENCE
 
 from mini_http.base.errors import BadCoding, ConnectionBroken, IncompleteRead, ReadTimedOut
 from mini_http.base.limits import DEFAULT_LIMITS, Limits
@@ -410,3 +412,57 @@ def test_a_last_chunk_that_ends_with_the_connection_is_one_as_it_comes():
     reader = body_reader(CHUNKED, client_for(b"0\r\n")).as_they_come()
     assert (reader.read_some(9), reader.ended) == (b"0\r\n", False)
     assert (reader.read_some(9), reader.ended) == (b"", True)
+
+
+# --- dropped
+
+
+@pytest.fixture
+def line():
+    """A client over a real socket, where it can be seen what has come, and the server's end."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield SimpleClient.over(ours, timeout=PATIENCE), theirs
+
+
+@pytest.mark.parametrize("as_wire", [False, True])
+def test_of_chunks_only_what_has_come_is_dropped(line, as_wire):
+    client, theirs = line
+    reader = body_reader(CHUNKED, client)
+    if as_wire:
+        reader = reader.as_they_come()
+    for piece in (b"5\r\n", b"hello\r\n", b"0\r\n\r", b"\nnext"):
+        reader.drop(100)
+        assert not reader.ended
+        theirs.sendall(piece)
+    reader.drop(100)
+    assert reader.ended
+    assert reader.trailers is not None
+    assert client.peek() == b"next"
+
+
+def test_what_is_left_of_a_chunk_is_dropped_too(line):
+    client, theirs = line
+    reader = body_reader(CHUNKED, client)
+    theirs.sendall(write_chunk(b"hello") + write_last_chunk())
+    assert reader.read_some(2) == b"he"
+    reader.drop(100)
+    assert reader.ended
+    assert reader.read_some(2) == b""
+
+
+@pytest.mark.parametrize("framing", [CHUNKED, Length(10_000)], ids=["chunks", "length"])
+def test_no_more_is_dropped_than_the_limit_and_a_piece(framing):
+    data = write_chunk(bytes(9_900)) if framing is CHUNKED else bytes(10_000)
+    client = client_for(*pieces_of(data, 500))
+    client.unread(client.read_some(500))
+    reader = body_reader(framing, client)
+    reader.drop(100)
+    assert not reader.ended
+    assert len(client.stream.unread) == 9_500 + (len(data) - 10_000)
+
+
+def test_a_body_is_dropped_to_its_end():
+    reader = body_reader(Length(5), client_for(b"hel", b"lo"))
+    reader.drop(100)
+    assert reader.ended

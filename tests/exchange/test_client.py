@@ -664,6 +664,22 @@ def test_a_late_100_continue_does_not_disturb_the_body():
 
 
 @pytest.mark.usefixtures("long_wait")
+def test_a_body_does_not_wait_longer_than_the_total_time():
+    with ScriptedServer([[ExpectHead(), Drain()]]) as server:
+        http = HTTPClient(server.authority, timeout=Timeout(total=SOON))
+        with http, pytest.raises(TotalTimedOut):
+            http.httpcmd("PUT", "/", EXPECT, b"hello")
+    assert server.connections[0].received.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.usefixtures("long_wait")
+def test_only_100_continue_is_waited_for():
+    with ScriptedServer([HELLO]) as server, HTTPClient(server.authority) as http:
+        assert http.httpcmd("PUT", "/", {"Expect": "x-100-continue"}, b"hello")[0] == 200
+        assert http.getbody() == b"hello"
+
+
+@pytest.mark.usefixtures("long_wait")
 def test_a_server_that_leaves_instead_of_continuing_is_an_error():
     with ScriptedServer([[ExpectHead(), Close()]]) as server, HTTPClient(server.authority) as http:
         with pytest.raises(RemoteDisconnected):
@@ -757,6 +773,27 @@ def test_an_upgrade_asks_in_the_words_of_the_rfc():
     stream = ScriptedStream([SWITCHING])
     HTTPClient.over(stream).upgrade("/", "echo").close()
     assert b"\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n" in stream.sent
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        (
+            {"Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "x"},
+            b"HTTP2-Settings: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: echo\r\n",
+        ),
+        ({"connection": "X"}, b"Connection: X, Upgrade\r\nUpgrade: echo\r\n"),
+        (
+            [("Connection", "X"), ("A", "1"), ("Connection", "upgrade")],
+            b"A: 1\r\nConnection: X, upgrade\r\nUpgrade: echo\r\n",
+        ),
+        ({"upgrade": "echo"}, b"Connection: Upgrade\r\nUpgrade: echo\r\n"),
+    ],
+)
+def test_an_upgrade_says_so_in_one_field_with_what_the_caller_says(given, asked):
+    stream = ScriptedStream([SWITCHING])
+    HTTPClient.over(stream).upgrade("/", "echo", given).close()
+    assert stream.sent.endswith(b"\r\nHost: \r\n" + asked + b"\r\n")
 
 
 @pytest.mark.parametrize("other", [b"Upgrade: another\r\n", b""])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from time import monotonic
 
 import pytest
 from support.streams import ScriptedStream, every_cut, every_split
@@ -15,9 +16,11 @@ from mini_http.base.errors import (
     LimitExceeded,
     ReadTimedOut,
     RemoteDisconnected,
+    TotalTimedOut,
 )
+from mini_http.base.timeouts import Deadline
 from mini_http.exchange.client import HTTPClient
-from mini_http.exchange.early_reply import EarlyReply
+from mini_http.exchange.early_reply import CONTINUE_SECONDS, EarlyReply
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
@@ -184,3 +187,18 @@ def test_a_server_that_does_not_know_100_gets_the_body_after_a_while(
     early = EarlyReply("PUT")
     assert early.is_continue(client)
     assert early.head is None
+
+
+def test_a_100_is_waited_for_no_longer_than_any_wait(client):
+    client.timeout = SOON
+    begun = monotonic()
+    assert EarlyReply("PUT").is_continue(client)
+    assert SOON <= monotonic() - begun < CONTINUE_SECONDS
+
+
+def test_a_100_is_waited_for_no_longer_than_all_of_it_may_take(client, monkeypatch):
+    monkeypatch.setattr("mini_http.exchange.early_reply.CONTINUE_SECONDS", 10 * PATIENCE)
+    client.timeout, client.deadline = None, Deadline(SOON)
+    assert EarlyReply("PUT").is_continue(client)
+    with pytest.raises(TotalTimedOut):
+        client.write(b"the body")

@@ -554,3 +554,8 @@ def test_a_long_file_is_never_held_in_memory(tmp_path: pathlib.Path):
             tracemalloc.stop()
         assert int(http.getbody()) == body.length > size
     assert most < 4 << 20  # 1 MiB of it is the server's
+
+
+def test_two_bodies_are_told_by_the_names_that_the_caller_gave_them():
+    with pytest.raises(TypeError, match="body and json can't go together"):
+        HTTPClient("a.test").httpcmd("POST", "/", body=b"x", json=1)

@@ -66,6 +66,31 @@ def test_a_long_port_is_shown_in_part(port):
     assert len(str(caught.value)) < 120
 
 
+USERS = ["u:secret@h", "u:secret@h:80", "u:secret@[::1]", "[u:secret@h]", "secret@h", "ü:secret@h"]
+"""What stands before a host in a URL, but is no part of it."""
+
+
+@pytest.mark.parametrize("host", USERS)
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda host: split_port(host, None, 80),
+        lambda host: split_port(host, 80, 80),
+        lambda host: in_host_field(host, 80),
+    ],
+)
+def test_user_and_password_are_no_part_of_a_host_and_not_shown(host, read):
+    with pytest.raises(InvalidURL, match="user or password") as caught:
+        read(host)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_password_is_not_looked_up_nor_shown():
+    with pytest.raises(InvalidURL, match="user or password") as caught:
+        dialed("ü:secret@h")
+    assert "secret" not in str(caught.value)
+
+
 # --- what is looked up
 
 

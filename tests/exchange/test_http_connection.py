@@ -12,11 +12,13 @@ from support.ipv6 import needs_ipv6
 from support.proxies import Tinyproxy, find_program
 from support.servers import ScriptedServer
 from support.steps import Close, Drain, Expect, ExpectHead, Send, SendSplit
+from support.streams import ScriptedStream
 
 from mini_http.base import errors
 from mini_http.base.limits import Limits
 from mini_http.base.timeouts import DEFAULT_SECONDS, Deadline, Timeout
 from mini_http.codec.framing import CloseReason
+from mini_http.exchange.client import HTTPClient
 from mini_http.exchange.http_connection import HTTPConnection
 from mini_http.exchange.response import HTTPResponse
 from mini_http.exchange.states import State
@@ -965,3 +967,48 @@ def test_a_tunnel_that_a_subclass_forgets_on_closing_is_remembered_for_the_reque
             connection.wait_for_input(5)
         connection.close()
     assert len(proxy.requests) == 4
+
+
+# --- long waits, short bodies, passwords, a connection without a host
+
+
+@pytest.mark.parametrize("client", [HTTPConnection, HTTPClient])
+@pytest.mark.parametrize("seconds", [3_000_000, 1e10, 1e300])
+def test_a_timeout_may_be_longer_than_systems_can_wait(client: Any, seconds: float) -> None:
+    with ScriptedServer([HELLO]) as server:
+        connection = client(server.authority, timeout=seconds)
+        assert connection.httpcmd("POST", "/", body=bytes(1 << 20))[0] == 200
+        assert connection.getbody() == b"hello"
+        connection.close()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("body", "was_begun"), [(iter([b"xxx"]), True), (b"xxx", False)])
+def test_a_body_that_is_shorter_than_its_length_is_refused_at_once(
+    body: Any, was_begun: bool
+) -> None:
+    with ScriptedServer([[ExpectHead(), Drain()]]) as server:
+        connection = HTTPConnection("127.0.0.1", server.port)
+        connection.connect()
+        with pytest.raises(errors.InvalidRequest, match="Content-Length"):
+            connection.request("POST", "/", body, {"Content-Length": "10"})
+        assert connection.closed is was_begun
+        connection.close()
+    assert bool(server.connections[0].received) is was_begun
+
+
+@pytest.mark.parametrize("target", ["http://u:secret@a.test/\xfc", "http://u:secret@a.test/ x"])
+def test_a_password_in_a_target_that_is_refused_is_not_shown(target: str) -> None:
+    with pytest.raises(errors.InvalidURL) as caught:
+        HTTPConnection("a.test").request("GET", target)
+    assert "secret" not in str(caught.value)
+    assert "u:***@a.test" in str(caught.value)
+
+
+def test_a_connection_over_a_stream_has_no_authority() -> None:
+    stream = ScriptedStream([HELLO])
+    connection = HTTPConnection.over(stream)
+    connection.request("GET", "/")
+    assert connection.getresponse().read() == b"hello"
+    assert b"\r\nHost: \r\n" in stream.sent
+    connection.close()

@@ -224,7 +224,7 @@ def test_a_coded_body_is_not_taken_apart():
 
 @pytest.mark.parametrize("taken", range(len(LINES)))
 def test_what_is_left_of_it_is_dropped_when_the_reply_is_closed(taken):
-    reply, client = begun(HEAD, CHUNKS, NEXT)
+    reply, client = begun(HEAD + CHUNKS, NEXT)
     for line in LINES[:taken]:
         assert reply.fp.readline() == line
     reply.close()

@@ -568,9 +568,10 @@ def test_fields_that_cannot_be_trailers_are_refused(trailers, words):
         body.trailers()
 
 
-def test_who_would_lose_the_trailers_cannot_send_the_body():
+@pytest.mark.parametrize("made", [lambda body: body, lambda body: watched(body, print)])
+def test_who_would_lose_the_trailers_cannot_send_the_body(made):
     with pytest.raises(TypeError, match="does not send the trailers"):
-        iter(with_trailers(b"hello", FIELDS))
+        iter(made(with_trailers(b"hello", FIELDS)))
 
 
 # --- of a length that was said

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import gc
 import gzip
 import http.client
 import io
 import json
+import pickle
 import shutil
 import socket
 import weakref
@@ -17,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.descriptors import can_list_descriptors, open_descriptors
 from support.streams import ScriptedStream
+from support.waits import PATIENCE
 
 from mini_http.base.errors import (
     BadChunk,
@@ -57,6 +61,9 @@ class Sent(NamedTuple):
     wire: bytes
     length: int | None
     decode: bool = False
+
+
+CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def in_chunks(data):
@@ -649,13 +656,6 @@ def test_closing_reads_a_short_rest_and_keeps_the_connection():
     assert client.state is State.IDLE
 
 
-def test_closing_a_reply_in_chunks_reads_a_short_rest():
-    wire = write_chunk(bytes(30_000)) * 2 + write_last_chunk()
-    response, client = reply("Transfer-Encoding: chunked\r\n", wire, size=1000)
-    response.close()
-    assert client.state is State.IDLE
-
-
 def test_closing_a_coded_reply_reads_its_coded_bytes_and_does_not_decode_them():
     data = gzip.compress(b"x" * 1000)[:-1] + b"!"  # the check sum is wrong
     response, client = reply(
@@ -679,6 +679,48 @@ def test_closing_leaves_a_long_rest_and_closes_the_connection(head, wire):
     response.close()
     assert client.closed
     assert client.close_reason in (CloseReason.UNREAD_BODY, CloseReason.BODY_UNTIL_CLOSE)
+
+
+@contextlib.contextmanager
+def over_a_socket(*pieces):
+    """A reply in chunks over a real socket, where it can be seen what has come, and its client."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        client = HTTPClient.over(ours, timeout=PATIENCE)
+        theirs.sendall(CHUNKED_HEAD)
+        response = client.exchange("GET", "/", [("Host", "a.test")])
+        for piece in pieces:
+            theirs.sendall(piece)
+        yield response, client
+
+
+def as_chunks(response):
+    return response
+
+
+def as_they_come(response):
+    assert response.fp.readline()
+    return response
+
+
+@pytest.mark.parametrize("begin", [as_chunks, as_they_come])
+def test_closing_a_reply_in_chunks_drops_what_has_come(begin):
+    with over_a_socket(write_chunk(bytes(30_000)), write_last_chunk()) as (response, client):
+        begin(response).close()
+        assert client.state is State.IDLE
+
+
+def looked_at(response):
+    assert response.peek()
+
+
+@pytest.mark.parametrize("begin", [as_chunks, as_they_come, looked_at])
+@pytest.mark.parametrize("sent", [b"5\r\nhel", b"5\r\nhello\r\n", b"5\r\nhello\r\n5\r\n"])
+def test_closing_a_stream_that_has_no_end_yet_does_not_wait_for_it(begin, sent):
+    with over_a_socket(sent) as (response, client):
+        begin(response)
+        response.close()
+        assert client.close_reason is CloseReason.UNREAD_BODY  # and not that a wait took too long
 
 
 def test_how_much_is_read_to_keep_a_connection_is_a_limit():
@@ -716,6 +758,26 @@ def test_a_reply_that_nobody_holds_closes_its_connection_without_waiting():
     assert stream.closed
     assert stream.unread == b"hello"
     assert client.close_reason is CloseReason.UNREAD_BODY
+
+
+@pytest.mark.parametrize("double", [copy.copy, copy.deepcopy, pickle.dumps])
+@pytest.mark.parametrize("of", [lambda response: response, lambda response: response.fp])
+def test_there_are_no_two_of_a_reply(double, of):
+    response, client = reply("Transfer-Encoding: chunked\r\n", in_chunks(BODY))
+    with pytest.raises(TypeError, match=r"can't copy or pickle .* keep those"):
+        double(of(response))
+    assert response.read() == BODY
+    assert client.state is State.IDLE
+
+
+@pytest.mark.parametrize("name", ["length", "chunked", "will_close", "chunk_left", "fp"])
+def test_what_the_head_says_of_the_body_can_not_be_set(name):
+    response, _ = reply("Content-Length: 5\r\n", b"hello")
+    before = getattr(response, name)
+    with pytest.raises(AttributeError):
+        setattr(response, name, 3)
+    assert getattr(response, name) == before
+    assert response.read() == b"hello"
 
 
 def test_a_reply_that_was_not_made_can_be_dropped():

@@ -88,8 +88,8 @@ def test_no_body_is_said_to_be_none_just_where_one_has_a_meaning(row):
     [
         ((LENGTH_5, CHUNKED), b"hello", "can't have both Content-Length and Transfer-Encoding"),
         ((("Transfer-Encoding", "gzip, chunked"),), b"", "must be chunked, not gzip, chunked"),
-        ((("Transfer-Encoding", "identity"),), b"", "must be chunked, not identity"),
-        ((CHUNKED, CHUNKED), b"", "must be chunked, not chunked, chunked"),
+        ((("Transfer-Encoding", "identity"),), b"", "last Transfer-Encoding .* must be chunked"),
+        ((CHUNKED, CHUNKED), b"", "chunked more than once"),
         ((("Content-Length", "4"),), b"hello", "Content-Length is 4, but the body has 5 bytes"),
         ((("Content-Length", "6"),), b"hello", "Content-Length is 6, but the body has 5 bytes"),
         ((LENGTH_5,), None, "Content-Length is 5, but the body has 0 bytes"),

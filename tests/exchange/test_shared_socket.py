@@ -7,13 +7,15 @@ import gc
 import http.client
 import io
 import socket
+import weakref
 
 import pytest
 from support.servers import ScriptedServer
-from support.steps import Drain, Expect, ExpectBytes, Pause, Send
+from support.steps import Drain, Expect, ExpectBytes, ExpectHead, Pause, Send, SendSplit
 from support.streams import ScriptedStream
 
 from mini_http.base.errors import (
+    CannotSendRequest,
     ConnectionBroken,
     IncompleteRead,
     ReadTimedOut,
@@ -495,3 +497,226 @@ def test_a_timeout_that_is_set_after_a_wait_took_too_long_is_heeded(seconds):
         connection.send(b"x")
         assert connection.timeout == connection.sock.gettimeout() == seconds
         connection.close()
+
+
+# --- a socket that has switched protocols is the program's alone
+
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\n"
+OPENED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "echo"}
+ECHO = [ExpectBytes(1), Send(b"!"), Drain()]
+
+
+def close_it(connection, reply):
+    sock = connection.sock
+    reply.close()
+    assert connection.sock is sock
+    return sock
+
+
+def drop_all(connection, reply):
+    return connection.sock
+
+
+def take_it_away(connection, reply):
+    sock = connection.sock
+    connection.sock = None
+    return sock
+
+
+def read_it(connection, reply):
+    assert reply.read() == b""
+    return connection.sock
+
+
+@pytest.mark.parametrize("leave", [close_it, drop_all, take_it_away, read_it])
+@pytest.mark.parametrize(
+    ("asked_by", "answer"),
+    [
+        (lambda connection: connection.request("GET", "/", headers=UPGRADE), SWITCHING),
+        (lambda connection: connection.request("CONNECT", "b.test:1"), OPENED),
+    ],
+    ids=["upgrade", "tunnel"],
+)
+def test_a_socket_that_has_switched_protocols_stays_open(asked_by, answer, leave):
+    def socket_of(server):
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        asked_by(connection)
+        return leave(connection, connection.getresponse())
+
+    script = [ExpectHead(), Send(answer), *ECHO]
+    with ScriptedServer([script]) as server, socket_of(server) as sock:
+        gc.collect()
+        sock.sendall(b"?")
+        assert sock.recv(10) == b"!"
+
+
+def test_it_is_closed_with_its_connection():
+    with ScriptedServer([[ExpectHead(), Send(SWITCHING), Drain()]]) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        connection.request("GET", "/", headers=UPGRADE)
+        sock = connection.getresponse() and connection.sock
+        connection.close()
+        assert sock.fileno() == -1
+
+
+def test_another_command_closes_it_and_has_a_connection_of_its_own():
+    with ScriptedServer([[ExpectHead(), Send(SWITCHING), Drain()], HELLO]) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        with contextlib.closing(connection):
+            assert connection.get("/", UPGRADE)[0] == 101
+            sock = connection.sock
+            assert connection.get("/")[0] == 200
+            assert sock.fileno() == -1
+    assert len(server.connections) == 2
+
+
+# --- who holds whom
+
+
+@pytest.fixture
+def no_collector():
+    """The garbage collector is off: what nobody holds is gone, but for what holds itself."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [(HEAD_OF_5, b"hello"), (CHUNKED_HEAD, b"5\r\nhello\r\n0\r\n\r\n")],
+    ids=["counted", "in chunks"],
+)
+@pytest.mark.parametrize("is_read", [True, False], ids=["read", "unread"])
+@pytest.mark.parametrize("is_looked_at", [True, False], ids=["its files too", "the reply"])
+@pytest.mark.usefixtures("no_collector")
+def test_a_connection_that_nobody_holds_is_gone_at_once(head, body, is_read, is_looked_at):
+    with ScriptedServer([[Expect(), SendSplit([head, body]), Drain()]]) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        connection.request("GET", "/")
+        reply = connection.getresponse()
+        if is_looked_at:
+            assert (reply.fp.readable(), reply.raw.readable()) == (True, True)
+        if is_read:
+            assert reply.read() == b"hello"
+        with connection.sock:  # which would warn that it was not closed
+            gone = weakref.ref(connection)
+            del reply, connection
+            assert gone() is None
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_a_reply_goes_on_without_anyone_holding_its_connection():
+    def first_reply(server):
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        connection.request("GET", "/")
+        return connection.getresponse(), connection.sock
+
+    with ScriptedServer([[Expect(), SendSplit([HEAD_OF_5, b"hello"]), Drain()]]) as server:
+        reply, sock = first_reply(server)
+        with sock:
+            assert reply.read() == b"hello"
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("ask", ["request", "get"])
+def test_a_short_reply_that_nobody_holds_is_not_in_the_way_of_the_next_request(ask):
+    script = [Expect(), SendSplit([HEAD_OF_5, b"hello"]), HELLO, Drain()]
+    with ScriptedServer([script]) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        with contextlib.closing(connection):
+            connection.request("GET", "/")
+            assert connection.getresponse().status == 200
+            assert connection.sock is not None
+            if ask == "request":
+                connection.request("GET", "/")
+                assert connection.getresponse().read() == b"hello"
+            else:
+                assert connection.get("/")[0] == 200
+                assert connection.getbody() == b"hello"
+    assert len(server.connections) == 1
+
+
+def test_a_long_reply_that_nobody_holds_is_in_the_way_of_the_next_request():
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n"
+    with asked(Send(head), Drain()) as connection:
+        assert connection.getresponse().status == 200
+        for _ in range(2):
+            with pytest.raises(CannotSendRequest):
+                connection.request("GET", "/")
+
+
+def test_what_was_left_of_a_reply_that_nobody_holds_is_there_for_getbody():
+    with asked(SendSplit([HEAD_OF_5, b"he", b"llo"]), Drain()) as connection:
+        assert connection.getresponse().peek() == b"he"
+        assert connection.getbody() == b"hello"
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_reply_that_nobody_holds_is_gone_with_its_socket(is_closed):
+    with asked(Send(HEAD_OF_5), Drain()) as connection, pair() as (ours, theirs):
+        assert connection.getresponse().status == 200
+        with connection.sock as sock:
+            if is_closed:
+                sock.close()
+            connection.sock = ours
+            sock.close()
+            assert sock.fileno() == -1
+        connection.request("GET", "/")
+        theirs.sendall(HELLO)
+        assert connection.getresponse().read() == b"hello"
+
+
+def test_a_reply_of_a_connection_that_was_closed_can_be_dropped():
+    with asked(Send(HEAD_OF_5), Drain()) as connection:
+        reply = connection.getresponse()
+        connection.close()
+        del reply
+        assert connection.response is None
+
+
+# --- short commands
+
+
+def test_short_commands_heed_a_timeout_that_a_program_sets():
+    with ScriptedServer([[Expect(), Send(HELLO), Drain()]]) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        with contextlib.closing(connection):
+            connection.timeout = 7
+            assert connection.get("/")[0] == 200
+            assert timeouts_of(connection) == (7, 7, 7)
+
+
+def test_the_body_of_a_short_command_goes_on_though_the_program_closes_the_socket():
+    pause = Pause()
+    script = [Expect(), Send(HEAD_OF_5), pause, Send(b"hello"), Drain()]
+    with ScriptedServer([script]) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        with contextlib.closing(connection):
+            connection.get("/")
+            connection.sock.close()
+            pause.resume.set()
+            assert connection.getbody() == b"hello"
+
+
+def test_to_close_the_connection_closes_it_under_the_last_reply_of_a_short_command():
+    with ScriptedServer([[Expect(), Send(LAST_HEAD), Drain()]]) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        connection.get("/")
+        sock = connection.sock
+        connection.close()
+        assert sock.fileno() == -1
+
+
+def test_who_takes_over_after_a_switch_waits_as_long_as_it_is_told():
+    with ScriptedServer([[ExpectHead(), Send(SWITCHING), Drain()]]) as server:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+        connection.request("GET", "/", headers=UPGRADE)
+        with connection.getresponse().detach() as echo:
+            assert echo.stream.gettimeout() is None  # the socket's own, which would hold as well
+            echo.timeout = SOON
+            with pytest.raises(ReadTimedOut):
+                echo.readline()

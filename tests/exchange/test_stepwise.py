@@ -17,7 +17,7 @@ from support.streams import ScriptedStream
 from mini_http.base import errors
 from mini_http.base.timeouts import Timeout
 from mini_http.exchange.http_connection import HTTPConnection
-from mini_http.exchange.request_body import IterableBody
+from mini_http.exchange.request_body import IterableBody, watched, with_trailers
 from mini_http.exchange.states import State
 
 if TYPE_CHECKING:
@@ -148,6 +148,19 @@ def test_more_than_was_announced_is_not_sent(length: int) -> None:
             connection.send(b"abc")
         connection.close()
     assert server.connections[0].received.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("body", [iter([b"abc"]), iter([b"abc", b"defg"])])
+def test_a_body_of_another_length_than_was_announced_ends_the_connection(body: Any) -> None:
+    with ScriptedServer([[ExpectHead(), Drain()]]) as server:
+        connection = HTTPConnection("127.0.0.1", server.port)
+        connection.putrequest("POST", "/")
+        connection.putheader("Content-Length", 6)
+        connection._request.has_all_of_body = True
+        with pytest.raises(errors.InvalidRequest, match="than the 6 that Content-Length says"):
+            connection.endheaders(body)
+        assert connection.closed
+    assert server.connections[0].received.endswith(b"\r\n\r\nabc")
 
 
 def test_a_file_is_sent_in_blocks_of_the_size_that_was_given() -> None:
@@ -522,6 +535,33 @@ def test_a_body_of_ours_is_sent() -> None:
     assert server.requests[0].endswith(b"2\r\nab\r\n1\r\nc\r\n0\r\n\r\n")
 
 
+TRAILED = with_trailers([b"ab", b"c"], [("X-Sum", "1")])
+
+
+@pytest.mark.parametrize("body", [TRAILED, watched(TRAILED, print)])
+@pytest.mark.parametrize("fields", [{}, {"Transfer-Encoding": "chunked"}, {"Trailer": "X-Sum"}])
+def test_a_body_with_trailers_is_sent_in_chunks(body: Any, fields: dict[str, str]) -> None:
+    with ScriptedServer([HELLO]) as server:
+        connection = HTTPConnection("127.0.0.1", server.port)
+        connection.request("POST", "/", body, fields)
+        assert connection.getresponse().read() == b"hello"
+        assert not connection.closed
+        connection.close()
+    head, _, sent = server.requests[0].partition(b"\r\n\r\n")
+    assert head.count(b"Transfer-Encoding: chunked") == head.count(b"Trailer: X-Sum") == 1
+    assert sent == b"2\r\nab\r\n1\r\nc\r\n0\r\nX-Sum: 1\r\n\r\n"
+
+
+@pytest.mark.parametrize("body", [TRAILED, watched(TRAILED, print)])
+def test_a_piece_that_is_sent_by_itself_has_no_trailers(body: Any) -> None:
+    stream = ScriptedStream([])
+    connection = over(stream)
+    with pytest.raises(TypeError, match="trailers"):
+        connection.send(body)
+    connection.close()
+    assert stream.sent == b""
+
+
 @pytest.mark.parametrize("name", ["Authorization", "proxy-authorization", "Cookie"])
 def test_secrets_are_not_printed(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     stream = ScriptedStream([])
@@ -535,3 +575,32 @@ def test_secrets_are_not_printed(name: str, capsys: pytest.CaptureFixture[str]) 
     assert f"{name}: ***" in printed
     assert "X: seen" in printed
     assert "send: [b'piece']" in printed
+
+
+@pytest.mark.parametrize("made", [bytes, bytearray, memoryview])
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        ("http://user:hidden@b.test/a?b", "http://user:***@b.test/a?b"),
+        ("user:hidden@b.test:80", "user:***@b.test:80"),
+        ("/a:b", "/a:b"),
+    ],
+)
+def test_passwords_are_not_printed_of_whatever_bytes_a_head_is(
+    made: Any, target: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection = over(ScriptedStream([]))
+    connection.debuglevel = 1
+    head = f"GET {target} HTTP/1.1\r\nCookie: hidden\r\n\r\nx:body@y"
+    connection.send(made(head.encode()))
+    connection.close()
+    sent = f"GET {shown} HTTP/1.1\r\nCookie: ***\r\n\r\nx:body@y"
+    assert capsys.readouterr().out == f"send: {sent.encode()!r}\n"
+
+
+def test_a_body_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    connection = over(ScriptedStream([]))
+    connection.debuglevel = 1
+    connection.send(b"a:b@c\r\n")
+    connection.close()
+    assert capsys.readouterr().out == "send: b'a:b@c\\r\\n'\n"

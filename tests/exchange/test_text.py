@@ -61,6 +61,11 @@ TEXTS = [
     ("text/plain; charset=utf-16", b"\xfe\xff\0a", "a"),
     ("text/plain; charset=utf-16-le", b"\xff\xfea\0", "a"),
     ("text/plain; charset=utf-32-be", b"\0\0\xfe\xff\0\0\0a", "a"),
+    # without a mark the order is that of the network (RFC 2781 section 4.3, Unicode 3.10 D98, D101)
+    ("text/plain; charset=utf-16", b"\0a\0\n", "a\n"),
+    ("text/plain; charset=UTF16", b"\0\n", "\n"),
+    ("text/plain; charset=utf_32", b"\0\0\0a\0\0\0\n", "a\n"),
+    ("text/plain; charset=utf-16", b"\xff", "\ufffd"),
     # but for once, and at the beginning
     ("", b"\xef\xbb\xbf\xef\xbb\xbfa\xef\xbb\xbf", "\ufeffa\ufeff"),
     ("", b"a\xff\xfeb", "a\ufffd\ufffdb"),
@@ -262,6 +267,23 @@ def test_lines_are_the_same_where_a_line_feed_is_more_than_a_byte(charset, mark)
     for pieces in every_split(data):
         response = of_connection(data, f"text/plain; charset={charset}", pieces)
         assert list(response.iter_lines()) == lines
+
+
+@each_kind
+@pytest.mark.parametrize(("charset", "width"), [("utf-16", 2), ("U16", 2), ("utf-32", 4)])
+@pytest.mark.parametrize("text", ["a\nb\n", "\n\u0a0a", "", "\n"])
+def test_wide_lines_without_a_mark_are_in_the_order_of_the_network(reply, charset, width, text):
+    data = text.encode(f"utf-{8 * width}-be")
+    response = reply(data, f"text/plain; charset={charset}")
+    assert list(response.iter_lines()) == text.removesuffix("\n").split("\n")[: len(text)]
+
+
+@each_kind
+@pytest.mark.parametrize("charset", ["utf-16", "utf-32"])
+def test_the_mark_is_found_however_short_a_line_may_be(reply, charset):
+    data = codecs.lookup(charset).encode("a\nb\n")[0]
+    response = reply(data, f"text/plain; charset={charset}")
+    assert list(response.iter_lines(limit=1)) == ["a", "b"]
 
 
 @pytest.mark.parametrize(("charset", "data"), MARKED)

@@ -142,13 +142,25 @@ READS = {
     "exactly": lambda reply: reply.read(5) + reply.read(5),
     "iteration": lambda reply: b"".join(reply),
     "readinto": lambda reply: reply.readinto(bytearray(10)) and b"hello",
+}
+CLOSES = {
     "close": lambda reply: reply.close() or b"hello",
     "some, then close": lambda reply: (reply.read(2) and reply.close()) or b"hello",
 }
+SAID_LENGTHS = {name: pieces for name, pieces in REPLIES.items() if name != "chunked, in pieces"}
 
 
-@pytest.mark.parametrize("pieces", REPLIES.values(), ids=REPLIES)
-@pytest.mark.parametrize("read", READS.values(), ids=READS)
+@pytest.mark.parametrize(
+    ("pieces", "read"),
+    [
+        *(pytest.param(p, r, id=f"{q}-{s}") for q, p in REPLIES.items() for s, r in READS.items()),
+        *(
+            pytest.param(p, r, id=f"{q}-{s}")
+            for q, p in SAID_LENGTHS.items()
+            for s, r in CLOSES.items()
+        ),
+    ],
+)
 def test_a_connection_comes_back_at_the_end_of_the_body(pool, pieces, read):
     script = [Expect(), SendSplit(pieces), HELLO]
     with ScriptedServer([script]) as server:
@@ -157,6 +169,17 @@ def test_a_connection_comes_back_at_the_end_of_the_body(pool, pieces, read):
         assert pool.idle_count() == 1
         assert fetch(pool, server) == b"hello"
     assert (pool.opened, len(server.connections)) == (1, 1)
+
+
+@pytest.mark.parametrize("close", CLOSES.values(), ids=CLOSES)
+def test_the_rest_of_an_endless_body_is_not_waited_for(pool, close):
+    """Of chunks, nobody knows how many are to come."""
+    script = [Expect(), Send(REPLIES["chunked, in pieces"][0]), Drain()]
+    with ScriptedServer([script, [HELLO]]) as server:
+        close(send(pool, server))
+        assert pool.idle_count() == 0
+        assert fetch(pool, server) == b"hello"
+    assert (pool.opened, len(server.connections)) == (2, 2)
 
 
 def sized(count):

@@ -631,7 +631,7 @@ def test_after_a_switch_nothing_more_is_asked_over_the_connection(fault):
     assert len(server.connections) == 2
 
 
-@pytest.mark.parametrize("begun", [LONG, CHUNKS[:-9], ENDLESS], ids=["length", "chunks", "endless"])
+@pytest.mark.parametrize("begun", [LONG, CHUNKS[:-9]], ids=["length", "chunks"])
 @pytest.mark.parametrize("way_class", [Exchanges, Requests, Steps])
 def test_a_reply_reads_nothing_of_the_connection_that_follows_its_own(way_class, begun):
     script = [Expect(), Send(begun), Drain()]
