@@ -137,6 +137,9 @@ if TYPE_CHECKING:
     from mini_http.codec.gopher_menu import gopher_menu as gopher_menu
     from mini_http.codec.heads import read_response_head as read_response_head
     from mini_http.codec.heads import write_request_head as write_request_head
+    from mini_http.codec.set_cookie import SetCookie as SetCookie
+    from mini_http.codec.set_cookie import parse_set_cookie as parse_set_cookie
+    from mini_http.codec.set_cookie import write_set_cookie as write_set_cookie
     from mini_http.connect.datagram import DatagramClient as DatagramClient
     from mini_http.connect.dial import DialOptions as DialOptions
     from mini_http.connect.simple_client import SimpleClient as SimpleClient
@@ -186,6 +189,16 @@ if TYPE_CHECKING:
     from mini_http.opener.api import (
         urlopen as urlopen,
     )
+    from mini_http.opener.cookies.cookie import Cookie as Cookie
+    from mini_http.opener.cookies.file_jar import FileCookieJar as FileCookieJar
+    from mini_http.opener.cookies.jar import CookieJar as CookieJar
+    from mini_http.opener.cookies.json_form import JSONCookieJar as JSONCookieJar
+    from mini_http.opener.cookies.load_error import LoadError as LoadError
+    from mini_http.opener.cookies.lwp_form import LWPCookieJar as LWPCookieJar
+    from mini_http.opener.cookies.netscape_form import MozillaCookieJar as MozillaCookieJar
+    from mini_http.opener.cookies.policy import CookiePolicy as CookiePolicy
+    from mini_http.opener.cookies.policy import DefaultCookiePolicy as DefaultCookiePolicy
+    from mini_http.opener.cookies.store import CookieLimits as CookieLimits
     from mini_http.opener.director import OpenerDirector as OpenerDirector
     from mini_http.opener.ftp_wrapper import ftpwrapper as ftpwrapper
     from mini_http.opener.handlers.base import BaseHandler as BaseHandler
@@ -248,6 +261,9 @@ if TYPE_CHECKING:
     from mini_http.opener.replies import addinfo as addinfo
     from mini_http.opener.replies import addinfourl as addinfourl
     from mini_http.opener.request import Request as Request
+    from mini_http.tools.browser_cookies import BrowserCookies as BrowserCookies
+    from mini_http.tools.browser_cookies import chromium_cookies as chromium_cookies
+    from mini_http.tools.browser_cookies import firefox_cookies as firefox_cookies
     from mini_http.tools.install import install as install
     from mini_http.tools.install import uninstall as uninstall
     from mini_http.tools.legacy import FancyURLopener as FancyURLopener
@@ -261,6 +277,9 @@ if TYPE_CHECKING:
     from mini_http.tools.responses_handler import mocked as mocked
     from mini_http.tools.retrieve import urlcleanup as urlcleanup
     from mini_http.tools.retrieve import urlretrieve as urlretrieve
+    from mini_http.tools.server_cookies import CookieError as CookieError
+    from mini_http.tools.server_cookies import Morsel as Morsel
+    from mini_http.tools.server_cookies import SimpleCookie as SimpleCookie
 
 _HOMES = {
     "base.commands": "Command command",
@@ -282,6 +301,7 @@ _HOMES = {
     "codec.framing": "CloseReason",
     "codec.gopher_menu": "GopherItem gopher_menu",
     "codec.heads": "read_response_head write_request_head",
+    "codec.set_cookie": "SetCookie parse_set_cookie write_set_cookie",
     "connect.datagram": "DatagramClient",
     "connect.dial": "DialOptions",
     "connect.simple_client": "SimpleClient",
@@ -302,6 +322,15 @@ _HOMES = {
     "keepalive.pool": "Pool",
     "keepalive.route": "Route",
     "opener.api": "build_opener install_opener urlopen",
+    "opener.cookies.cookie": "Cookie",
+    "opener.cookies.file_jar": "FileCookieJar",
+    "opener.cookies.jar": "CookieJar",
+    "opener.cookies.json_form": "JSONCookieJar",
+    "opener.cookies.load_error": "LoadError",
+    "opener.cookies.lwp_form": "LWPCookieJar",
+    "opener.cookies.netscape_form": "MozillaCookieJar",
+    "opener.cookies.policy": "CookiePolicy DefaultCookiePolicy",
+    "opener.cookies.store": "CookieLimits",
     "opener.director": "OpenerDirector",
     "opener.ftp_wrapper": "ftpwrapper",
     "opener.handlers.base": "BaseHandler",
@@ -330,6 +359,7 @@ _HOMES = {
     "opener.proxies": "getproxies getproxies_environment proxy_bypass proxy_bypass_environment",
     "opener.replies": "addbase addclosehook addinfo addinfourl",
     "opener.request": "Request",
+    "tools.browser_cookies": "BrowserCookies chromium_cookies firefox_cookies",
     "tools.install": "install uninstall",
     "tools.legacy": "FancyURLopener URLopener",
     "tools.recorder": "Recorder recording",
@@ -337,6 +367,7 @@ _HOMES = {
     "tools.requests_adapter": "RequestsAdapter",
     "tools.responses_handler": "ResponsesHandler mocked",
     "tools.retrieve": "urlcleanup urlretrieve",
+    "tools.server_cookies": "CookieError Morsel SimpleCookie",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

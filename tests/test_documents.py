@@ -1,5 +1,5 @@
-"""README.md, docs/tour.md, docs/http-client.md and docs/bodies.md: every example runs, and what
-they say of the project is so."""
+"""README.md, docs/tour.md, docs/http-client.md, docs/bodies.md and docs/cookies.md: every example
+runs, and what they say of the project is so."""
 
 import base64
 import contextlib
@@ -11,10 +11,12 @@ import logging
 import os
 import re
 import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 import xmlrpc.client
 from pathlib import Path
@@ -30,8 +32,10 @@ from support.xmlrpc_server import CallServer
 import mini_http
 from mini_http import HTTPConnection
 from mini_http.codec.chunked import write_chunk, write_last_chunk
+from mini_http.codec.set_cookie import LONGEST_ATTRIBUTE, LONGEST_COOKIE
 from mini_http.keepalive.pool import shared_pool
 from mini_http.opener.api import DEFAULT_HANDLERS
+from mini_http.opener.cookies.cookie import LONGEST_AGE
 
 ROOT = Path(__file__).parent.parent
 
@@ -374,6 +378,65 @@ def test_every_example_of_the_page_about_bodies_is_run_above():
         *("JSON, forms and files", "How much has been sent", "Fields after the body"),
         "Server-Sent Events",
     }
+
+
+# --- docs/cookies.md
+
+
+LOGIN = b"HTTP/1.1 200 OK\r\nSet-Cookie: session=x7; Path=/\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "example",
+    [example for example in examples("docs/cookies.md") if ":8000" in example.code],
+    ids=lambda example: example.heading,
+)
+def test_the_page_about_cookies_keeps_what_a_server_sets(example, tmp_path, monkeypatch):
+    if "requests" in example.code:
+        pytest.importorskip("requests")
+    monkeypatch.chdir(tmp_path)
+    with ScriptedServer([[LOGIN, HELLO]], again=True) as server:
+        ran = example.run({":8000": f":{server.port}"})
+        shared_pool().close()
+    assert ran["printed"]
+    if example.heading == "Keeping and sending them":
+        fields = [re.findall(rb"\r\nCookie: (.*)\r\n", raw) for raw in server.requests]
+        assert fields == [[], [b"session=x7"]]
+
+
+@pytest.mark.parametrize(
+    "example",
+    [example for example in examples("docs/cookies.md") if ":8000" not in example.code],
+    ids=lambda example: example.heading,
+)
+def test_the_page_about_cookies_works_without_a_server(example, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if "cookies.sqlite" in example.code:
+        Path("profile").mkdir()
+        make_firefox_profile("profile/cookies.sqlite")
+    assert example.run()["printed"]
+
+
+def make_firefox_profile(path):
+    """As much of a database of Firefox's as one cookie needs."""
+    columns = "name, value, host, path, expiry, isSecure, isHttpOnly, sameSite, originAttributes"
+    row = ("session", "x7", ".example.com", "/", int(time.time()) + 1000, 1, 1, 1, "")
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        more = "lastAccessed, creationTime"
+        database.execute(f"CREATE TABLE moz_cookies ({columns}, {more})")
+        marks = ", ".join("?" * len(row))
+        database.execute(f"INSERT INTO moz_cookies ({columns}) VALUES ({marks})", row)
+        database.execute("PRAGMA user_version = 12")
+        database.commit()
+
+
+def test_the_page_about_cookies_says_how_many_are_kept_and_how_long():
+    page = (ROOT / "docs" / "cookies.md").read_text()
+    limits = mini_http.CookieLimits()
+    assert f"keeps {limits.per_host} of a domain and {limits.total:,} in all" in page
+    assert f"beyond {LONGEST_AGE // 86400} days" in page
+    assert f"more than {LONGEST_COOKIE:,} characters together" in page
+    assert f"an attribute of more than {LONGEST_ATTRIBUTE:,} " in page
 
 
 # --- all pages

@@ -1,5 +1,5 @@
-"""What CPython's own suites want of urllib and http.client, mini_http does, but for the exceptions
-listed.
+"""What CPython's own suites want of urllib, http.client and http.cookiejar, mini_http does, but for
+the exceptions listed.
 
 tests/support/stock_suites.py tells how they are run, and when a test counts and passes.
 """
@@ -78,6 +78,7 @@ FEWEST = {
     "test_urllib": 60,
     "test_urllib_response": 4,
     "test_httplib": 100,
+    "test_http_cookiejar": 75,
     "test_xmlrpc": 30,
     "test_docxmlrpc": 8,
     "test_robotparser": 1,

@@ -1,5 +1,8 @@
-"""docs/urllib.md: its tables list every public name of this Python's urllib, and we have it."""
+"""docs/urllib.md: its tables list every public name of this Python's urllib, and we have it; those
+of http.cookiejar too, which docs/cookies.md is about.
+"""
 
+import http.cookiejar
 import re
 import urllib.error
 import urllib.request
@@ -50,3 +53,15 @@ def test_each_name_is_of_our_own_making(name):
 @pytest.mark.parametrize("name", urllib.error.__all__)
 def test_errors_are_urllibs_own_classes(name):
     assert getattr(mini_http, name) is getattr(urllib.error, name)
+
+
+@pytest.mark.parametrize("name", http.cookiejar.__all__)
+def test_each_name_of_http_cookiejar_is_of_our_own_making(name):
+    ours, theirs = getattr(mini_http, name), getattr(http.cookiejar, name)
+    assert ours.__module__.startswith("mini_http.")
+    assert ours is not theirs
+
+
+def test_load_error_is_caught_as_http_cookiejars():
+    with pytest.raises(http.cookiejar.LoadError):
+        raise mini_http.LoadError("broken")

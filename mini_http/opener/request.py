@@ -49,6 +49,11 @@ class Request:
     """Why it is sent again, with credentials; None for one that a program made."""
     redirect_dict: dict[str, int]
     """How often it was redirected where, shared with those that follow; there after the first."""
+    site_for_cookies: str | None = None
+    """The URL or host of the page that asks for this, for SameSite cookies; None if the program
+    itself does. An `origin_req_host` of another host says so, too."""
+    jar_field: tuple[str, str] = ("", "")
+    """The Cookie field that the program gave, and the one that a jar made of it."""
     decode_content = False
     """Whether the opener asked for content codings, and so undoes them."""
     opened_by: int | None = None
@@ -97,6 +102,8 @@ class Request:
                 self.add_header(name, value)
         if origin_req_host is not None:
             self.origin_req_host = origin_req_host
+            if origin_req_host.strip("[]").lower() != self.url.host:
+                self.site_for_cookies = origin_req_host
         self.unverifiable = unverifiable
         if method:
             if not isinstance(method, str):

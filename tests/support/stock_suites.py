@@ -6,10 +6,9 @@ under the names of REPLACED in `sys.modules`, facades that give our name where t
 has one and the stock name otherwise.
 
 A test counts if it passes on the standard library and runs code of a replaced module there. It
-passes if it passes with our names, too, and runs our code and none of urllib.request's or
-http.client's: a name that is only handed on earns nothing. What a test puts into a replaced module,
-as `urllib.request.x = y`, is put into the modules of mini_http as well, wherever the object that it
-replaces is found.
+passes if it passes with our names, too, and runs our code and none of NOT_TO_RUN's: a name that is
+only handed on earns nothing. What a test puts into a replaced module, as `urllib.request.x = y`, is
+put into the modules of mini_http as well, wherever the object that it replaces is found.
 
     python -m support.stock_suites list                     the ids of all tests
     python -m support.stock_suites stock test_urllib FILE   runs one suite; a line of JSON a test
@@ -54,6 +53,7 @@ SUITES = (
     "test_urllib",
     "test_urllib_response",
     "test_httplib",
+    "test_http_cookiejar",
     # Users of these modules, with the clients and servers that the standard library makes of them.
     "test_xmlrpc",
     "test_docxmlrpc",
@@ -63,8 +63,15 @@ SUITES = (
 )
 """Modules of the package `test`, or classes in them."""
 
-REPLACED = ("http.client", "urllib.response", "urllib.error", "urllib.request")
+REPLACED = ("http.client", "urllib.response", "urllib.error", "urllib.request", "http.cookiejar")
 """The modules that a suite gets from us, in the order in which they are put in place."""
+
+NOT_TO_RUN = ("http.client", "urllib.request", "http.cookiejar")
+"""Those of them whose code must not run then: not the errors, which we share, nor what HTTPError is
+made of."""
+
+TOOLS = (("http.cookiejar", "time2netscape"),)
+"""Functions in them that a suite calls itself, to write what it hands to us."""
 
 OPTIONAL = ("mini_http.__main__", "mini_http.tools.")
 """What stands on top, and may need other libraries: loaded only if a name is needed from there."""
@@ -72,7 +79,7 @@ OPTIONAL = ("mini_http.__main__", "mini_http.tools.")
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "mini_http"
 EXCEPTIONS = ROOT / "tests" / "data" / "stock_suite_exceptions.toml"
-MANUAL = (ROOT / "docs" / "urllib.md", ROOT / "docs" / "http-client.md")
+MANUAL = tuple(ROOT / "docs" / page for page in ("urllib.md", "http-client.md", "cookies.md"))
 
 TEST_SECONDS = 10
 """What one test may take; the slowest of them takes one."""
@@ -242,10 +249,10 @@ def _short(test: unittest.TestCase) -> str:
 def _run_one(library: str, name: str, lines: TextIO) -> None:
     if library == "ours":
         shared = _errors_of("http.client")
+        shared |= {(_file_of(module), function) for module, function in TOOLS}
         install_facades()
-        # Of the stock modules, not the errors, which we share, nor what HTTPError is made of; of
-        # ours, not the face, which only hands names on.
-        files = {_file_of(replaced): "stock" for replaced in ("http.client", "urllib.request")}
+        # Of ours, not the face, which only hands names on.
+        files = {_file_of(replaced): "stock" for replaced in NOT_TO_RUN}
         files |= {str(path): "ours" for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE}
     else:
         shared = frozenset()
@@ -267,7 +274,7 @@ def _errors_of(module: str) -> frozenset[tuple[str, str]]:
 class Watch:
     """Tells whose functions this thread calls between two moments, by the files they stand in.
 
-    `shared` are classes, as (file, name), whose methods are nobody's.
+    `shared` are classes, whose methods are nobody's, and functions that are, as (file, name).
     """
 
     def __init__(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import mini_http
 from support import stock_suites
 from support.stock_suites import (
     Exemption,
@@ -205,6 +206,25 @@ class Other:
         watch.stop()
         seen.append(watch.seen)
     assert seen == [set(), {"stock"}]
+
+
+def test_a_function_that_a_suite_uses_as_its_tool_is_nobodys_either() -> None:
+    names: dict[str, Callable[[], None]] = {}
+    exec(compile("def tool(): pass\ndef other(): pass", "library.py", "exec"), names)
+    watch = Watch({"library.py": "stock"}, frozenset({("library.py", "tool")}))
+    seen = []
+    for name in ("tool", "other"):
+        watch.start()
+        names[name]()
+        watch.stop()
+        seen.append(watch.seen)
+    assert seen == [set(), {"stock"}]
+
+
+@pytest.mark.parametrize(("module", "function"), stock_suites.TOOLS)
+def test_a_tool_is_a_function_that_the_face_does_not_have(module: str, function: str) -> None:
+    assert callable(getattr(importlib.import_module(module), function))
+    assert function not in mini_http.__all__
 
 
 def test_the_shared_classes_of_a_module_are_its_errors() -> None:

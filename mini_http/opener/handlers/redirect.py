@@ -157,6 +157,7 @@ class HTTPRedirectHandler(BaseHandler):
         fp.close()
         following.history = (*req.history, fp)
         following.deadline, following.opened_by = req.deadline, req.opened_by
+        following.site_for_cookies = req.site_for_cookies  # who asks is who asked first
         return self.parent.open(following, timeout=req.timeout)
 
     def _count(self, req: Any, following: Any, code: int, msg: str, headers: Any, fp: Any) -> None:
