@@ -39,6 +39,46 @@ def secure(nginx: Nginx, certificates: Certificates) -> list[str]:
     return ["--cacert", str(certificates.ca_file)]
 
 
+# --- which proxy
+
+
+@pytest.fixture
+def proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables about proxies, and no others."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("https_proxy", "http://me:secret@proxy.example:3128")
+    monkeypatch.setenv("ftp_proxy", "nonsense://proxy.example")
+    monkeypatch.setenv("NO_PROXY", "localhost, .corp.example")
+
+
+@pytest.mark.usefixtures("proxies")
+def test_it_is_explained_which_proxy_is_taken_and_nothing_is_fetched(run) -> None:
+    urls = "https://you:hidden@a.example/x", "https://b.corp.example", "localhost:1"
+    ran = run("--explain", *urls)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.decode().splitlines() == [
+        "https://a.example goes through http://proxy.example:3128, as https_proxy says",
+        "https://b.corp.example is reached directly: NO_PROXY has '.corp.example'",
+        "http://localhost:1 is reached directly: no proxy is set for http",
+    ]
+
+
+@pytest.mark.usefixtures("proxies")
+def test_what_cannot_be_explained_is_an_error(run) -> None:
+    ran = run("--explain", "ftp://a.example/", "http://me:secret@[::", "localhost")
+    assert ran.code == 2
+    assert ran.out == b"http://localhost is reached directly: no proxy is set for http\n"
+    of_ftp, of_host = ran.err.splitlines()
+    assert of_ftp.startswith(
+        "mini-http: (2) ftp_proxy: proxies of type 'nonsense' are not supported"
+    )
+    assert of_host.startswith("mini-http: (3) host is no IPv6 address in brackets")
+    assert "secret" not in ran.err
+    assert run("--explain").err.startswith("mini-http: (2) no URL given")
+
+
 # --- what a real server serves
 
 
@@ -204,10 +244,10 @@ def test_the_demo_is_a_command(run) -> None:
     assert b"mini_http, layer by layer" in ran.out
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def interruptions():
-    """Interruptions raise KeyboardInterrupt, also if this process was started in the background,
-    where shells have them ignored.
+    """Here and in child processes interruptions raise KeyboardInterrupt, also if this process was
+    started in the background, where shells have them ignored.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
@@ -215,7 +255,7 @@ def interruptions():
 
 
 def test_the_pages_of_the_demo_are_served_until_an_interruption(
-    run, interruptions, monkeypatch: pytest.MonkeyPatch
+    run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading, writing = os.pipe()
     said: list[str] = []
@@ -239,7 +279,7 @@ def test_the_pages_of_the_demo_are_served_until_an_interruption(
     assert said[1] == "Hello from the demo server.\n"
 
 
-def test_an_interruption_is_quiet(run, interruptions) -> None:
+def test_an_interruption_is_quiet(run) -> None:
     def interrupt(connection: Connection) -> None:
         connection.read_request()
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
