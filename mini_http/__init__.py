@@ -143,7 +143,8 @@ if TYPE_CHECKING:
     from mini_http.connect.datagram import DatagramClient as DatagramClient
     from mini_http.connect.dial import DialOptions as DialOptions
     from mini_http.connect.simple_client import SimpleClient as SimpleClient
-    from mini_http.connect.tls import TLSSettings as TLSSettings
+    from mini_http.connect.tls_settings import TLSSettings as TLSSettings
+    from mini_http.connect.tls_settings import UnverifiedTLSWarning as UnverifiedTLSWarning
     from mini_http.connect.tunnel import Proxy as Proxy
     from mini_http.connect.tunnel import open_tunnel as open_tunnel
     from mini_http.exchange.client import (
@@ -227,6 +228,7 @@ if TYPE_CHECKING:
     from mini_http.opener.handlers.ftp import CacheFTPHandler as CacheFTPHandler
     from mini_http.opener.handlers.ftp import FTPHandler as FTPHandler
     from mini_http.opener.handlers.gopher import GopherHandler as GopherHandler
+    from mini_http.opener.handlers.hsts import HSTSHandler as HSTSHandler
     from mini_http.opener.handlers.http import AbstractHTTPHandler as AbstractHTTPHandler
     from mini_http.opener.handlers.http import (
         HTTPHandler as HTTPHandler,
@@ -305,7 +307,7 @@ _HOMES = {
     "connect.datagram": "DatagramClient",
     "connect.dial": "DialOptions",
     "connect.simple_client": "SimpleClient",
-    "connect.tls": "TLSSettings",
+    "connect.tls_settings": "TLSSettings UnverifiedTLSWarning",
     "connect.tunnel": "Proxy open_tunnel",
     "exchange.client": "HTTPClient HTTPSClient",
     "exchange.event_stream": "EventStream",
@@ -347,6 +349,7 @@ _HOMES = {
     "opener.handlers.file": "FileHandler",
     "opener.handlers.ftp": "CacheFTPHandler FTPHandler",
     "opener.handlers.gopher": "GopherHandler",
+    "opener.handlers.hsts": "HSTSHandler",
     "opener.handlers.http": "AbstractHTTPHandler HTTPHandler HTTPSHandler",
     "opener.handlers.proxy": "ProxyHandler",
     "opener.handlers.redirect": "HTTPRedirectHandler RedirectPolicy",

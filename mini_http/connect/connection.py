@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from mini_http.base.limits import Limits
     from mini_http.connect.dial import DialOptions
     from mini_http.connect.streams import Stream
-    from mini_http.connect.tls import TLSSettings
+    from mini_http.connect.tls_sessions import SessionCache
+    from mini_http.connect.tls_settings import TLSSettings
 
 RECEIVE_BYTES = 64 * 1024
 """What one receive asks for: more than most replies have, and what recv allocates quickly."""
@@ -238,9 +239,15 @@ class Connection:
 
     # --- the connection
 
-    def starttls(self, server_name: str, settings: TLSSettings | None = None) -> None:
+    def starttls(
+        self,
+        server_name: str,
+        settings: TLSSettings | None = None,
+        sessions: SessionCache | None = None,
+    ) -> None:
         """Continues in TLS; `server_name` is what the certificate must be for.
 
+        `sessions`, of the same route, has one to resume, or else the handshake is a whole one.
         Raises TLSFailed, also if bytes are in the buffer: they came before TLS, so anyone could
         have sent them (CVE-2023-40217).
         """
@@ -255,7 +262,9 @@ class Connection:
         deadline = (self.deadline or Deadline(None)).within(self.timeout)
         self._forget_stream()  # from here on it is start_tls that closes the stream if it fails
         try:
-            secured = start_tls(stream, server_name, settings or DEFAULT_SETTINGS, deadline)
+            secured = start_tls(
+                stream, server_name, settings or DEFAULT_SETTINGS, deadline, sessions=sessions
+            )
         except base.errors.MiniHTTPError as error:
             self.tell_state(error)
             raise
@@ -368,11 +377,31 @@ class Connection:
                 late = base.errors.ReadTimedOut()
             self.tell_state(late)
             raise late from error
-        failure: base.errors.MiniHTTPError = broken(error, doing)
+        failure = self._refused_in_tls(error, doing) or broken(error, doing)
         if begun:
             failure.__cause__ = error
             error, failure = failure, base.errors.IncompleteRead(begun)
         raise self._ended_by(failure) from error
+
+    def _refused_in_tls(self, error: OSError, doing: str) -> base.errors.MiniHTTPError | None:
+        """What to raise if the server does not take our client certificate, or our having none.
+
+        In TLS 1.3 it says so after the handshake, and may be gone when a request is sent: what it
+        said is there to be read then.
+        """
+        stream = self._stream
+        if stream is None or not hasattr(stream, "getpeercert"):
+            return None
+        from mini_http.connect.tls_words import explain_late
+
+        if doing == "write":
+            try:
+                stream.settimeout(0)
+                stream.recv(1)
+            except OSError as said:
+                error = said
+        told = explain_late(error)
+        return None if told is None else base.errors.TLSFailed(told, reason=error)
 
     def _ended_by(self, error: base.errors.MiniHTTPError) -> base.errors.MiniHTTPError:
         """Closes the connection because of `error`; returns it, to be raised."""

@@ -116,6 +116,8 @@ class HTTPClient(SimpleClient):
     on_interim: Callable[[ResponseHead], object] | None = None
     on_free: Callable[[HTTPClient], object] | None = None
     """Called when a reply has ended and the connection can take another request."""
+    on_last: Callable[[HTTPClient], object] | None = None
+    """Called when a reply has ended and the connection is about to close."""
     response: HTTPResponse | None = None
     """The last reply of `httpcmd`."""
     close_reason: CloseReason | None = None
@@ -410,6 +412,8 @@ class HTTPClient(SimpleClient):
             if self.on_free is not None:
                 self.on_free(self)
         else:
+            if self.on_last is not None:
+                self.on_last(self)
             self.close_because(CloseReason.EXTRA_BYTES)
 
     def abandon_reply(self, error: BaseException | None = None) -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from mini_http.base.limits import Limits
     from mini_http.base.timeouts import Timeout
+    from mini_http.connect.tls_sessions import SessionCache
     from mini_http.exchange.request_body import RequestBody
     from mini_http.exchange.response import HTTPResponse
     from mini_http.keepalive.policy import PoolPolicy
@@ -61,6 +62,8 @@ class Place(list[PooledClient]):
 
     left: CloseReason | None = None
     """Why no connection is kept here any more."""
+    sessions: SessionCache | None = None
+    """The TLS sessions of this route, once TLS was spoken along it."""
 
 
 class Pool:
@@ -165,11 +168,16 @@ class Pool:
         client = self.client_class.over(stream, timeout=timeout.connect, limits=self.limits)
         client.place = self._place_of(route)
         client.on_free = self.release
+        client.on_last = _keep_session
         client.deadline = deadline
         if route.proxy is not None:
             route.proxy.lead(client, route.host, route.port)
         if route.tls is not None:
-            client.starttls(route.host, route.tls)
+            from mini_http.connect.tls_sessions import SessionCache
+
+            if client.place.sessions is None:
+                client.place.sessions = SessionCache()
+            client.starttls(route.host, route.tls, client.place.sessions)
         client.opened_at = self._clock()
         self.opened += 1
         return client
@@ -189,6 +197,8 @@ class Pool:
         policy = self.policy
         place = client.place
         now = client.idle_since = self._clock()
+        if client.exchanges == 1:
+            _keep_session(client)
         if now - client.opened_at > policy.age_seconds:
             client.close_because(CloseReason.TOO_OLD)
         elif len(place) >= policy.idle_per_route:
@@ -283,6 +293,17 @@ class Pool:
 
     def __repr__(self) -> str:
         return f"<Pool: {self.idle_count()} idle, {self.opened} opened>"
+
+
+def _keep_session(client: HTTPClient) -> None:
+    """Leaves the TLS session of a connection, whose first reply brought it, to the next ones.
+
+    Not while a reply is being read: another thread may do that, and ssl does not bear both.
+    """
+    assert isinstance(client, PooledClient)
+    sessions = client.place.sessions
+    if client.exchanges == 1 and sessions is not None and not client.closed:
+        sessions.keep(client.stream)
 
 
 def _has_context(route: Route) -> bool:

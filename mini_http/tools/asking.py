@@ -111,8 +111,12 @@ def _redirects(options: Options) -> HTTPRedirectHandler:
 def _tls_settings(options: Options) -> TLSSettings | None:
     if not (options.insecure or options.cacert or options.cert):
         return None
-    from mini_http.connect.tls import TLSSettings, context_for
+    from mini_http.connect.tls import TLSSettings, UnverifiedTLSWarning, context_for
 
+    if options.insecure:
+        import warnings
+
+        warnings.simplefilter("ignore", UnverifiedTLSWarning)  # whoever says --insecure knows
     settings = TLSSettings(ca_file=options.cacert, verify=not options.insecure)
     # Read here and now, since later errors would not say which file is at fault.
     try:

@@ -24,6 +24,7 @@ from mini_http.base.timeouts import DEFAULT_TIMEOUT
 from mini_http.exchange.body import BodyReader, BytesReader
 from mini_http.exchange.request_body import NO_BODY, BodyWrapper, RequestBody
 from mini_http.keepalive.pool import shared_pool
+from mini_http.opener.whole_file import write_whole
 from mini_http.tools.har import Exchange, write_har
 from mini_http.tools.masking import Masker
 from mini_http.tools.standins import (
@@ -120,7 +121,7 @@ class Recorder:
     def save(self) -> None:
         """Writes the file as it is so far. Raises OSError."""
         if os.getpid() == self._process:  # a forked child has but a part of it
-            _write_whole(self._path, write_har(self.exchanges(), self._masker.names))
+            write_whole(self._path, write_har(self.exchanges(), self._masker.names).encode())
 
     def close(self) -> None:
         """Writes the file for the last time. Raises OSError."""
@@ -221,18 +222,3 @@ class _WatchedReader(BodyReader):
     def _follow(self) -> None:
         reader = self._reader
         self.ended, self.left, self.trailers = reader.ended, reader.left, reader.trailers
-
-
-def _write_whole(path: str, text: str) -> None:
-    """Writes a file for its owner alone, which is there wholly or not at all."""
-    import tempfile
-
-    folder, name = os.path.split(path)
-    descriptor, unfinished = tempfile.mkstemp(".part", f"{name}.", folder)
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.replace(unfinished, path)
-    except BaseException:
-        os.unlink(unfinished)
-        raise

@@ -12,7 +12,7 @@ from support.steps import Drain, Expect, Send, StartTLS
 
 from mini_http.base.errors import ConnectFailed, TLSFailed, TunnelRefused
 from mini_http.base.timeouts import Timeout
-from mini_http.connect import tls
+from mini_http.connect import tls_contexts
 from mini_http.connect.tls import DEFAULT_SETTINGS, TLSSettings, context_for
 from mini_http.exchange.http_connection import HTTPConnection
 from mini_http.exchange.https_connection import (
@@ -32,7 +32,7 @@ PATIENCE = 20.0
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch):
     """No contexts from other tests, and an environment that says nothing of TLS."""
-    monkeypatch.setattr(tls, "_contexts", {})
+    monkeypatch.setattr(tls_contexts, "_contexts", {})
     for variable in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
         monkeypatch.delenv(variable, raising=False)
 
@@ -121,7 +121,7 @@ def test_check_hostname_holds_beside_settings_and_by_itself(given, check_hostnam
 
 def test_its_context_is_built_when_it_is_first_asked_for():
     connection = HTTPSConnection("a.test")
-    assert tls._contexts == {}
+    assert tls_contexts._contexts == {}
     assert connection._context is context_for(DEFAULT_SETTINGS)
     assert connection._context.verify_mode is ssl.CERT_REQUIRED
 
@@ -135,6 +135,7 @@ def test_its_context_can_be_replaced_by_a_program(certificates):
         assert page(connection) == b"hello"
 
 
+@pytest.mark.filterwarnings("ignore::mini_http.UnverifiedTLSWarning")
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 @pytest.mark.parametrize(
     "options",

@@ -164,6 +164,7 @@ def test_a_netrc_is_not_read_unasked(opener, echo_server, tmp_path, monkeypatch)
 # CVE-2024-35195
 
 
+@pytest.mark.filterwarnings("ignore::mini_http.UnverifiedTLSWarning")
 def test_a_connection_made_without_verification_is_not_used_with_it(pool, certificates):
     careless = verifying(pool, verify=False)
     careful = verifying(pool, verify=True)

@@ -57,13 +57,17 @@ def find_dav_extension() -> Path | None:
 
 @dataclass(frozen=True)
 class LoggedRequest:
-    """One line of the access log. `connection` is nginx's serial number of the connection."""
+    """One line of the access log. `connection` is nginx's serial number of the connection.
+
+    `session_reused` tells whether its TLS went on with the session of an earlier one.
+    """
 
     connection: int
     nth_on_connection: int
     method: str
     target: str
     status: int
+    session_reused: bool = False
 
 
 class Nginx:
@@ -135,8 +139,10 @@ class Nginx:
         self._wait_until_it_answers()
         lines = (self._directory / "access.log").read_text().splitlines()
         return [
-            LoggedRequest(int(connection), int(nth), method, target, int(status))
-            for connection, nth, method, target, status in (line.split(" ") for line in lines)
+            LoggedRequest(int(connection), int(nth), method, target, int(status), session == "r")
+            for connection, nth, method, target, status, session in (
+                line.split(" ") for line in lines
+            )
         ]
 
     @property
@@ -273,7 +279,8 @@ error_log error.log;
 worker_processes {workers};
 events {{ worker_connections 1024; }}
 http {{
-    log_format short '$connection $connection_requests $request_method $request_uri $status';
+    log_format short '$connection $connection_requests $request_method $request_uri $status '
+                     '$ssl_session_reused';
     {access_log}
     default_type application/octet-stream;
     types {{ text/plain txt; text/html html; application/json json; }}

@@ -585,6 +585,7 @@ def test_a_bad_certificate_is_an_ssl_error(nginx, certificates, session, name):
         session.get(f"{getattr(nginx, name)}/1k", verify=str(certificates.ca_file))
 
 
+@pytest.mark.filterwarnings("ignore::mini_http.UnverifiedTLSWarning")
 @pytest.mark.parametrize("name", ["https", "wrong_name", "expired", "self_signed"])
 def test_verification_can_be_turned_off(nginx, ours, name):
     assert ours.get(f"{getattr(nginx, name)}/1k", verify=False).ok
@@ -593,6 +594,7 @@ def test_verification_can_be_turned_off(nginx, ours, name):
 def test_a_connection_that_was_not_verified_never_serves_a_request_that_asks_for_it(nginx, session):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+        warnings.simplefilter("ignore", mini_http.UnverifiedTLSWarning)
         assert session.get(f"{nginx.https}/1k", verify=False).ok
     with pytest.raises(requests.exceptions.SSLError):
         session.get(f"{nginx.https}/1k")

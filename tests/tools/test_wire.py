@@ -98,6 +98,7 @@ def test_a_wire_remembers_one_transfer_at_a_time() -> None:
         assert wire.heads == [OK]
 
 
+@pytest.mark.filterwarnings("ignore::mini_http.UnverifiedTLSWarning")
 def test_tls_and_its_certificate_are_shown(certificates: Certificates) -> None:
     lines: list[str] = []
     wire = Wire(lines.append)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from mini_http.base.likeness import loaded_class
 from mini_http.opener.cookies.jar import CookieJar
 from mini_http.opener.cookies.store import CookieLimits, CookieStore
+from mini_http.opener.whole_file import write_whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class FileCookieJar(CookieJar):
                 file.write(content)
         else:
             with self.locked(name):
-                _write_whole(os.path.realpath(name), content)
+                write_whole(name, content)
         self.skipped = skipped
 
     def cookies_to_save(
@@ -231,24 +232,6 @@ def _load_error(filename: str, fault: str, number: int | None = None) -> LoadErr
 def _is_special(name: str) -> bool:
     """Whether it is there and no file: a device or pipe must be written to, never replaced."""
     return os.path.exists(name) and not os.path.isfile(name)
-
-
-def _write_whole(path: str, content: bytes) -> None:
-    """Writes a file for its owner alone, which is there wholly or not at all."""
-    import tempfile
-
-    folder, name = os.path.split(path)
-    descriptor, unfinished = tempfile.mkstemp(".part", f"{name}.", folder)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            # Else a crash of the machine may leave the new name with nothing in it.
-            os.fsync(descriptor)
-        os.replace(unfinished, path)
-    except BaseException:
-        os.unlink(unfinished)
-        raise
 
 
 # --- locking
