@@ -208,6 +208,7 @@ if TYPE_CHECKING:
     )
     from mini_http.opener.handlers.basic_auth import HTTPBasicAuthHandler as HTTPBasicAuthHandler
     from mini_http.opener.handlers.basic_auth import ProxyBasicAuthHandler as ProxyBasicAuthHandler
+    from mini_http.opener.handlers.bearer import HTTPBearerAuthHandler as HTTPBearerAuthHandler
     from mini_http.opener.handlers.coding import ContentCodingHandler as ContentCodingHandler
     from mini_http.opener.handlers.cookies import HTTPCookieProcessor as HTTPCookieProcessor
     from mini_http.opener.handlers.data import DataHandler as DataHandler
@@ -236,6 +237,7 @@ if TYPE_CHECKING:
     from mini_http.opener.handlers.http import (
         HTTPSHandler as HTTPSHandler,
     )
+    from mini_http.opener.handlers.netrc import NetrcHandler as NetrcHandler
     from mini_http.opener.handlers.proxy import ProxyHandler as ProxyHandler
     from mini_http.opener.handlers.redirect import (
         HTTPRedirectHandler as HTTPRedirectHandler,
@@ -243,8 +245,12 @@ if TYPE_CHECKING:
     from mini_http.opener.handlers.redirect import (
         RedirectPolicy as RedirectPolicy,
     )
+    from mini_http.opener.handlers.schemes import SchemeAuthHandler as SchemeAuthHandler
     from mini_http.opener.handlers.unix import UnixHandler as UnixHandler
     from mini_http.opener.handlers.unknown import UnknownHandler as UnknownHandler
+    from mini_http.opener.handlers.url_credentials import (
+        URLCredentialsHandler as URLCredentialsHandler,
+    )
     from mini_http.opener.local_paths import pathname2url as pathname2url
     from mini_http.opener.local_paths import url2pathname as url2pathname
     from mini_http.opener.passwords import HTTPPasswordMgr as HTTPPasswordMgr
@@ -263,6 +269,7 @@ if TYPE_CHECKING:
     from mini_http.opener.replies import addinfo as addinfo
     from mini_http.opener.replies import addinfourl as addinfourl
     from mini_http.opener.request import Request as Request
+    from mini_http.opener.secrets import Secrets as Secrets
     from mini_http.tools.browser_cookies import BrowserCookies as BrowserCookies
     from mini_http.tools.browser_cookies import chromium_cookies as chromium_cookies
     from mini_http.tools.browser_cookies import firefox_cookies as firefox_cookies
@@ -339,6 +346,7 @@ _HOMES = {
     "opener.handlers.basic_auth": """
         AbstractBasicAuthHandler HTTPBasicAuthHandler ProxyBasicAuthHandler
     """,
+    "opener.handlers.bearer": "HTTPBearerAuthHandler",
     "opener.handlers.coding": "ContentCodingHandler",
     "opener.handlers.cookies": "HTTPCookieProcessor",
     "opener.handlers.data": "DataHandler",
@@ -351,10 +359,13 @@ _HOMES = {
     "opener.handlers.gopher": "GopherHandler",
     "opener.handlers.hsts": "HSTSHandler",
     "opener.handlers.http": "AbstractHTTPHandler HTTPHandler HTTPSHandler",
+    "opener.handlers.netrc": "NetrcHandler",
     "opener.handlers.proxy": "ProxyHandler",
     "opener.handlers.redirect": "HTTPRedirectHandler RedirectPolicy",
+    "opener.handlers.schemes": "SchemeAuthHandler",
     "opener.handlers.unix": "UnixHandler",
     "opener.handlers.unknown": "UnknownHandler",
+    "opener.handlers.url_credentials": "URLCredentialsHandler",
     "opener.local_paths": "pathname2url url2pathname",
     "opener.passwords": """
         HTTPPasswordMgr HTTPPasswordMgrWithDefaultRealm HTTPPasswordMgrWithPriorAuth
@@ -362,6 +373,7 @@ _HOMES = {
     "opener.proxies": "getproxies getproxies_environment proxy_bypass proxy_bypass_environment",
     "opener.replies": "addbase addclosehook addinfo addinfourl",
     "opener.request": "Request",
+    "opener.secrets": "Secrets",
     "tools.browser_cookies": "BrowserCookies chromium_cookies firefox_cookies",
     "tools.install": "install uninstall",
     "tools.legacy": "FancyURLopener URLopener",

@@ -1,4 +1,7 @@
-"""Credentials: what answers a challenge (RFC 9110 section 11.4), as a field has it."""
+"""Credentials: what answers a challenge (RFC 9110 section 11.4), as a field has it.
+
+`strongest_answer` chooses among the challenges of a reply; `basic_credentials` are the simplest.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,13 @@ import re
 
 from mini_http import base
 from mini_http.base.escapes import CONTROL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mini_http.codec.challenges import Challenge
+    from mini_http.codec.digest import DigestChallenge
 
 
 def basic_credentials(user: str, password: str) -> str:
@@ -20,3 +30,50 @@ def basic_credentials(user: str, password: str) -> str:
     from base64 import b64encode
 
     return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def strongest_answer(
+    fields: Iterable[str],
+    user: str,
+    password: str,
+    method: str,
+    uri: str,
+    body: Iterable[bytes | memoryview] = (),
+) -> str | None:
+    """The answer to the strongest of the challenges in these fields that can be answered.
+
+    That is Digest with the strongest algorithm, else Basic; None if there is neither. `fields` are
+    the values of WWW-Authenticate or Proxy-Authenticate, `uri` is the request target as sent. The
+    pieces of the `body` are read only if a server wants them protected. Raises InvalidRequest for
+    what Basic can't express.
+    """
+    from mini_http.codec.challenges import parse_challenges
+
+    challenges = parse_challenges(fields)
+    digests = [digest for digest, _ in digests_by_strength(challenges)]
+    if digests:
+        from mini_http.codec.digest import DigestSession, new_cnonce
+
+        session = DigestSession(digests[0], user, password, new_cnonce())
+        return f"Digest {session.credentials(method, uri, body=body)}"
+    if any(challenge.is_for("basic") for challenge in challenges):
+        return basic_credentials(user, password)
+    return None
+
+
+def digests_by_strength(
+    challenges: Iterable[Challenge],
+) -> list[tuple[DigestChallenge, Challenge]]:
+    """The Digest challenges that can be answered, the strongest first, each with what it is read
+    from; those of equal strength in the server's order.
+    """
+    from mini_http.codec.digest import DigestChallenge
+
+    found = []
+    for challenge in challenges:
+        if challenge.is_for("digest"):
+            # reversed, so that the first one of a name counts
+            digest = DigestChallenge.of(dict(reversed(challenge.parameters)))
+            if digest is not None and digest.strength >= 0:
+                found.append((digest, challenge))
+    return sorted(found, key=lambda pair: -pair[0].strength)

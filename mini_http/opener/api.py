@@ -128,6 +128,7 @@ DEFAULT_HANDLERS = (
     "http.HTTPSHandler",
     "errors.HTTPDefaultErrorHandler",
     "redirect.HTTPRedirectHandler",
+    "url_credentials.URLCredentialsHandler",
     "coding.ContentCodingHandler",
     "ftp.FTPHandler",
     "file.FileHandler",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from mini_http.base.timeouts import Timeout
     from mini_http.opener.replies import Reply
+    from mini_http.opener.secrets import Secrets
 
     Hooks = list[tuple[Any, str]]
 
@@ -180,6 +181,13 @@ class OpenerDirector:
         return "\n".join(
             f"{stage:14} {scheme:10} {order:5} {name}" for stage, scheme, order, name in rows
         )
+
+    @property
+    def secrets(self) -> Secrets:
+        """Fields that this opener sends to one origin each, such as the key of an API."""
+        from mini_http.opener.secrets import secrets_of
+
+        return secrets_of(self)
 
     def close(self) -> None:
         """Closes the handlers. Connections of the shared pool stay for other openers."""

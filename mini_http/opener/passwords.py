@@ -146,6 +146,25 @@ class HTTPPasswordMgrWithPriorAuth(HTTPPasswordMgrWithDefaultRealm):
         return [place for place in around if len(place[1]) == longest]
 
 
+class Places:
+    """URLs, each with all that is below it, that something secret is for.
+
+    Every one has a scheme. Raises InvalidURL, and TypeError for no URL at all.
+    """
+
+    def __init__(self, *urls: str) -> None:
+        if not urls:
+            raise TypeError("name the URLs that this is for, such as 'https://api.example/v1/'")
+        self._manager = HTTPPasswordMgr()
+        for url in urls:
+            URL.parse(url)  # a bare host would be for every scheme
+        self._places = [self._manager.reduce_uri(url) for url in urls]
+
+    def __contains__(self, url: str) -> bool:
+        asked = self._manager.reduce_uri(url)
+        return any(self._manager.is_suburi(place, asked) for place in self._places)
+
+
 def _listed(uri: str | Iterable[str]) -> list[str]:
     return [uri] if isinstance(uri, str) else list(uri)
 

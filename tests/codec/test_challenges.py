@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import re
 import urllib.request
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mini_http.codec import challenges
 from mini_http.codec.challenges import (
     Challenge,
     parse_challenges,
@@ -140,6 +143,67 @@ def test_long_fields_are_read_in_one_go(piece):
     for field in (piece * LONG, f"Basic {piece * LONG}", f'Basic realm="{piece * LONG}'):
         assert len(parse_challenges([field])) <= LONG
         assert len(parse_http_list(field)) <= 4 * LONG
+
+
+class Counting:
+    """The functions of `re` that the module uses, and how many characters they were given."""
+
+    def __init__(self):
+        self.characters = 0
+
+    def match(self, pattern, text):
+        self.characters += len(text) + 1
+        return re.match(pattern, text)
+
+    def findall(self, pattern, text):
+        self.characters += len(text) + 1
+        return re.findall(pattern, text)
+
+    def sub(self, pattern, replacement, text):
+        self.characters += len(text) + 1
+        return re.sub(pattern, replacement, text)
+
+
+PASSES = 6
+"""How often a character is looked at, at most: to find members, schemes and parameters, to read a
+value. What looks at them are patterns that never go back (tests/loopback/test_secrets.py)."""
+
+
+def test_two_hundred_thousand_fields_are_read_without_error_and_in_linear_time(monkeypatch):
+    counting = Counting()
+    monkeypatch.setattr(challenges, "re", counting)
+    pieces = [
+        *NASTY,
+        "Digest",
+        "realm",
+        'nonce="a"',
+        "qop",
+        "\\",
+        "\x00",
+        "\xe9",
+        "é\ud800",
+        "/+==",
+    ]
+    chance = random.Random(7616)
+    for _ in range(200_000):
+        fields = ["".join(chance.choices(pieces, k=chance.randrange(12))) for _ in range(2)]
+        counting.characters = 0
+        for one in parse_challenges(fields):
+            assert one.scheme
+        length = sum(map(len, fields))
+        assert counting.characters <= PASSES * (length + 2), fields
+
+
+@pytest.mark.parametrize("piece", NASTY)
+def test_a_field_that_is_ten_times_as_long_takes_ten_times_as_many_steps(piece, monkeypatch):
+    counting = Counting()
+    monkeypatch.setattr(challenges, "re", counting)
+    steps = []
+    for times in (1_000, 10_000):
+        counting.characters = 0
+        parse_challenges([f"Basic {piece * times}"])
+        steps.append(counting.characters)
+    assert steps[1] <= 10 * steps[0] + 100
 
 
 # --- urllib's readers

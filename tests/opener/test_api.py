@@ -35,6 +35,7 @@ from mini_http import (
     Request,
     Timeout,
     UnknownHandler,
+    URLCredentialsHandler,
     URLError,
     build_opener,
     install_opener,
@@ -101,6 +102,7 @@ def test_the_usual_handlers_are_in_the_table():
         HTTPRedirectHandler,
         ContentCodingHandler,
         HTTPErrorProcessor,
+        URLCredentialsHandler,
     } == USUAL
 
 

@@ -13,6 +13,7 @@ from mini_http.opener.passwords import (
     HTTPPasswordMgr,
     HTTPPasswordMgrWithDefaultRealm,
     HTTPPasswordMgrWithPriorAuth,
+    Places,
 )
 
 NOBODY = (None, None)
@@ -249,3 +250,31 @@ def test_what_a_reply_shows_is_noted_for_the_nearest_place_known():
     assert not manager.is_authenticated("http://a/b/c")
     manager.learn("http://elsewhere/", True)
     assert len(manager.authenticated) == before
+
+
+# --- places
+
+
+@pytest.mark.parametrize(
+    ("url", "is_there"),
+    [
+        ("https://api.example/v1", True),
+        ("https://api.example:443/v1/a?b", True),
+        ("http://127.0.0.1:8000/", True),
+        ("https://api.example/v10", False),
+        ("https://api.example/v1/../v2", False),
+        ("https://api.example/", False),
+        ("http://api.example/v1", False),
+        ("https://api.example:444/v1", False),
+        ("https://api.example.other/v1", False),
+    ],
+)
+def test_places_are_urls_and_what_is_below_them(url, is_there):
+    assert (url in Places("https://API.example/v1", "http://127.0.0.1:8000")) is is_there
+
+
+def test_places_are_named_with_their_schemes():
+    with pytest.raises(errors.InvalidURL):
+        Places("https://api.example/", "api.example")
+    with pytest.raises(TypeError, match="name the URLs"):
+        Places()

@@ -7,7 +7,8 @@ which frees its connection for the answer, and the body is rewound.
 
 A handler that takes part has `auth_header`, the name of the field that it answers in,
 `auth_scheme`, the one scheme that it answers, in lower case, and `http_error_auth_reqed(field,
-host, request, headers)`, as those of urllib.request have it.
+host, request, headers)`, as those of urllib.request have it. `answer_as` is for handlers that know
+one user and password and answer whatever scheme is the strongest; those have `auth_schemes`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from mini_http import base
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any, Protocol
 
     from mini_http.codec.challenges import Challenge
@@ -109,8 +110,9 @@ def _answers_before(handler: object, req: Any) -> list[object]:
     return [credentials for who, credentials in answers if who == id(handler)]
 
 
-def send_again(handler: Authenticator, req: Any, value: str) -> Any:
-    """Opens a request that was `prepared`, with `value` in the handler's field; returns the reply.
+def send_again(handler: Any, req: Any, value: str, field: str | None = None) -> Any:
+    """Opens a request that was `prepared`, with `value` in `field`, which is the handler's
+    `auth_header` unless given; returns the reply.
 
     Raises BodyNotReplayable, and what opening raises.
     """
@@ -119,7 +121,7 @@ def send_again(handler: Authenticator, req: Any, value: str) -> Any:
     if refusal.reply is not None:
         refusal.reply.close()
     req.refusal = Refusal(None, (*refusal.answers, (id(handler), refusal.offered)))
-    req.add_unredirected_header(handler.auth_header, value)
+    req.add_unredirected_header(field or handler.auth_header, value)
     return handler.parent.open(req, timeout=req.timeout)
 
 
@@ -133,6 +135,21 @@ def _rewind(req: Any) -> None:
             "the request must be sent again, but who sent it did not note where its body began;"
             " pass bytes"
         )
+
+
+def body_pieces(req: Any) -> Iterator[memoryview]:
+    """The body of a request from its beginning, to be looked at; it is ready to be sent after that.
+
+    Raises BodyNotReplayable for one that can be read only once.
+    """
+    from mini_http.exchange.request_body import BodyWrapper, request_body
+
+    body = getattr(req, "body", None) or request_body(req.data)
+    while isinstance(body, BodyWrapper):  # whose watcher is told of what is sent, not of this
+        body = body.body
+    body.rewind()
+    yield from body.pieces()
+    body.rewind()
 
 
 def refuse_unsupported(handler: Authenticator, challenges: Iterable[Challenge]) -> None:
@@ -152,7 +169,72 @@ def is_answered_by_another(handler: Authenticator, schemes: Iterable[str]) -> bo
     wanted = {(scheme.lower(), handler.auth_header.lower()) for scheme in schemes}
     opener = getattr(handler, "parent", None)
     return any(
-        (getattr(other, "auth_scheme", ""), getattr(other, "auth_header", "").lower()) in wanted
+        (scheme, getattr(other, "auth_header", "").lower()) in wanted
         for other in getattr(opener, "handlers", ())
         if other is not handler
+        for scheme in getattr(other, "auth_schemes", (getattr(other, "auth_scheme", ""),))
     )
+
+
+# --- one user and password, whatever the scheme
+
+
+def answer_as(
+    handler: object,
+    who: tuple[str, str],
+    field: str,
+    req: Any,
+    reply: Any,
+    headers: Any,
+    *,
+    unasked: str | None = None,
+) -> Any:
+    """Answers the strongest challenge in `reply` as `who`, user and password; returns the reply to
+    that.
+
+    `field` is where the answer goes, Authorization or Proxy-Authorization; `unasked` is what was
+    sent in it for the same user before anybody asked. None, and then `reply` is as it was, if there
+    is no challenge that can be answered, if the user was refused, or if the field is one that the
+    program gave. Raises InvalidRequest for what Basic can't express, BodyNotReplayable, and what
+    opening raises.
+    """
+    given = req.get_header(field.capitalize())
+    if given not in (None, unasked) and not was_refused(handler, req):
+        return None
+    again = _copied(req, reply)
+    try:
+        value = _strongest(handler, who, field, again, headers)
+        return None if value in (None, unasked) else send_again(handler, again, value, field)
+    except base.errors.HTTPError:
+        raise  # which is a reply, the next one
+    except BaseException:
+        reply.close()
+        raise
+
+
+def _strongest(
+    handler: object, who: tuple[str, str], field: str, req: Any, headers: Any
+) -> str | None:
+    """The answer that may be sent, noted as what comes next; or None."""
+    from mini_http.codec.challenges import parse_challenges
+    from mini_http.codec.credentials import digests_by_strength, strongest_answer
+
+    asked = "www-authenticate" if field == "Authorization" else "proxy-authenticate"
+    challenges = headers.get_all(asked) or ()
+    is_stale = any(
+        digest.is_stale for digest, _ in digests_by_strength(parse_challenges(challenges))
+    )
+    if not try_offer(handler, req, (field, *who), again=is_stale):
+        return None
+    return strongest_answer(challenges, *who, req.get_method(), req.selector, body_pieces(req))
+
+
+def is_of_program(req: Any) -> bool:
+    """Whether all that led to a request was of its origin: no redirect came from another one.
+
+    Else what is known of the place that it is for may have been chosen by that other origin.
+    """
+    from mini_http.base.url import URL
+
+    origin = URL.parse(req.full_url).origin
+    return all(URL.parse(reply.url).origin == origin for reply in getattr(req, "history", ()))

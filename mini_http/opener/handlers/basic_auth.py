@@ -40,7 +40,8 @@ class AbstractBasicAuthHandler:
     # --- after a challenge
 
     def http_error_auth_reqed(self, authreq: str, host: str, req: Any, headers: Any) -> Any:
-        """Answers the first Basic challenge in the field `authreq`; None if there is no password.
+        """Answers the first Basic challenge in the fields `authreq` that there is a password for;
+        None if there is none.
 
         `host` is the URL or authority that the password is for. Raises InvalidRequest, which is a
         ValueError, if there are only challenges that neither this nor another handler answers.
@@ -55,8 +56,11 @@ class AbstractBasicAuthHandler:
                     import warnings
 
                     warnings.warn("Basic Auth Realm was unquoted", UserWarning, stacklevel=3)
-                return self.retry_http_basic_auth(host, req, realm)
-        refuse_unsupported(self, [one for one in challenges if not one.is_for("basic")])
+                reply = self.retry_http_basic_auth(host, req, realm)
+                if reply is not None:
+                    return reply
+        if not any(one.is_for("basic") and one.get("realm") is not None for one in challenges):
+            refuse_unsupported(self, [one for one in challenges if not one.is_for("basic")])
         return None
 
     def retry_http_basic_auth(self, host: str, req: Any, realm: str) -> Any:

@@ -1,18 +1,28 @@
 """Digest authentication (RFC 7616): HTTPDigestAuthHandler for origins, ProxyDigestAuthHandler.
 
 The password itself is not sent, only hashes of it with the server's nonce. Of several Digest
-challenges the first one is answered whose algorithm is among ALGORITHMS and that offers qop "auth",
-or none as RFC 2069 had it. These handlers come before those of Basic: once a Digest answer was
-refused, the password is not sent in clear either.
+challenges the one with the strongest algorithm is answered that there is a password for. These
+handlers come before those of Basic: once a Digest answer was refused, the password is not sent in
+clear either.
+
+A nonce is used again, counted, for what else is asked of the same server: then a request with a
+password costs one exchange, not two. So is the one that the server names as the next
+(Authentication-Info). What is calculated, `codec.digest` calculates.
 """
 
 from __future__ import annotations
 
-import os
-
 from mini_http import base
+from mini_http.codec.digest import (
+    DigestChallenge,
+    DigestSession,
+    hash_functions,
+    new_cnonce,
+    next_nonce,
+)
 from mini_http.opener.handlers.authentication import (
     answer,
+    body_pieces,
     is_answered_by_another,
     prepared,
     refuse_unsupported,
@@ -25,20 +35,26 @@ from mini_http.opener.passwords import HTTPPasswordMgr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
     from typing import Any
 
     from mini_http.codec.challenges import Challenge
     from mini_http.opener.director import OpenerDirector
 
-ALGORITHMS = {
-    "MD5": "md5",
-    "SHA": "sha1",
-    "SHA-256": "sha256",
-    "SHA-512-256": "sha512_256",
-}
-"""The values of `algorithm` (RFC 7616 section 6.1, and urllib's own SHA), and what hashlib calls
-them. Not every build of Python has the last one."""
+MOST_SERVERS = 100
+"""Whose nonces a handler keeps; the one that asked the longest ago is forgotten."""
+
+
+class KnownServer:
+    """A server that took an answer, or is about to. It has no `repr` of its own."""
+
+    def __init__(self, session: DigestSession, user: str, password: str) -> None:
+        self.session = session
+        self.user = user, password
+        self.count = 1
+        """How often the nonce of the session was answered."""
+        self.is_satisfied = False
+        """Whether the last answer was accepted."""
 
 
 class AbstractDigestAuthHandler:
@@ -61,6 +77,7 @@ class AbstractDigestAuthHandler:
         """How often `last_nonce` was answered; no server takes the same count twice."""
         self.last_nonce: str | None = None
         self._counting = Lock()
+        self._known: dict[Hashable, KnownServer] = {}
 
     def reset_retry_count(self) -> None:
         """Sets `retried` to 0, as is done after each reply that asks for credentials."""
@@ -84,12 +101,15 @@ class AbstractDigestAuthHandler:
             if not any(challenge.is_for("basic") for challenge in challenges):
                 refuse_unsupported(self, challenges)
             return None
-        chosen = next((challenge for challenge in ours if self._is_answerable(challenge)), None)
-        if chosen is None and is_answered_by_another(self, others):
+        answerable = sorted(filter(self._is_answerable, ours), key=_strength, reverse=True)
+        if not answerable and is_answered_by_another(self, others):
             return None
         was_tried = was_refused(self, req)
-        reply = self.retry_http_digest_auth(req, str(chosen or ours[0]))
-        if reply is None and was_tried:
+        for challenge in answerable or ours[:1]:
+            reply = self.retry_http_digest_auth(req, str(challenge))
+            if reply is not None:
+                return reply
+        if was_tried:
             raise base.errors.HTTPError(
                 req.full_url,
                 407 if auth_header.lower() == "proxy-authenticate" else 401,
@@ -97,14 +117,15 @@ class AbstractDigestAuthHandler:
                 headers,
                 req.refusal.reply,
             )
-        return reply
+        return None
 
     def _is_answerable(self, challenge: Challenge) -> bool:
         try:
             self.get_algorithm_impls(challenge.get("algorithm") or "MD5")
         except ValueError:
             return False
-        return _offers_auth(challenge.get("qop"))
+        qop = challenge.get("qop")
+        return not qop or DigestChallenge.of({"realm": "", "nonce": "", "qop": qop}) is not None
 
     def retry_http_digest_auth(self, req: Any, auth: str) -> Any:
         """Answers the challenge `auth`, as the server sent it; returns the reply.
@@ -114,9 +135,7 @@ class AbstractDigestAuthHandler:
         from mini_http.codec.challenges import parse_challenges
 
         req = prepared(req)
-        # reversed, so that the first one of a name counts
-        chal = dict(reversed(parse_challenges([auth])[0].parameters))
-        value = self.get_authorization(req, chal)
+        value = self.get_authorization(req, _parameters(parse_challenges([auth])[0]))
         if not value:
             return None
         self.retried += 1
@@ -129,52 +148,38 @@ class AbstractDigestAuthHandler:
 
         None without a realm, a nonce or a password, or if the password was refused. Raises
         InvalidRequest, which is a ValueError, for an algorithm that is not known, and URLError if
-        qop is offered, but not "auth".
+        qop is offered, but none that is known.
         """
-        realm, nonce, qop = chal.get("realm"), chal.get("nonce"), chal.get("qop")
+        realm, nonce = chal.get("realm"), chal.get("nonce")
         if realm is None or nonce is None:
             return None
-        algorithm = chal.get("algorithm") or "MD5"
-        hashed, keyed = self.get_algorithm_impls(algorithm)
+        hashes = self.get_algorithm_impls(chal.get("algorithm") or "MD5")
         user, password = self._find_user_password(realm, req)
         if user is None or password is None:
             return None
-        if not _offers_auth(qop):
-            raise base.errors.URLError(f"qop {qop!r} is not supported")
-        is_stale = chal.get("stale", "").lower() == "true"
-        if not try_offer(self, req, (realm, user, password), again=is_stale):
+        challenge = DigestChallenge.of(chal)
+        if challenge is None:
+            raise base.errors.URLError(f"qop {chal.get('qop')!r} is not supported")
+        if not try_offer(self, req, (realm, user, password), again=challenge.is_stale):
             return None
-        secret = hashed(f"{user}:{realm}:{password}")
-        asked = hashed(f"{req.get_method()}:{req.selector}")
-        quoted = {"username": user, "realm": realm, "nonce": nonce, "uri": req.selector}
-        plain = {"algorithm": algorithm}
-        if qop:
-            cnonce = quoted["cnonce"] = self.get_cnonce(nonce)
-            count = f"{self._next_count(nonce):08x}"
-            plain |= {"qop": "auth", "nc": count}
-            quoted["response"] = keyed(secret, f"{nonce}:{count}:{cnonce}:auth:{asked}")
-        else:
-            quoted["response"] = keyed(secret, f"{nonce}:{asked}")
-        if chal.get("opaque"):
-            quoted["opaque"] = chal["opaque"]
-        if req.data is not None and (digest := self.get_entity_digest(req.data, chal)):
-            quoted["digest"] = digest
-        return _written(quoted, plain)
+        session = DigestSession(challenge, user, password, self.get_cnonce(nonce), hashes)
+        count = self._get_to_know(self._server(req), KnownServer(session, user, password))
+        entity_digest = None if req.data is None else self.get_entity_digest(req.data, chal)
+        return session.credentials(
+            req.get_method(),
+            req.selector,
+            count,
+            body=body_pieces(req),
+            entity_digest=entity_digest,
+        )
 
     def _find_user_password(self, realm: str, req: Any) -> tuple[str | None, str | None]:
         found: tuple[str | None, str | None] = self.passwd.find_user_password(realm, req.full_url)
         return found
 
-    def _next_count(self, nonce: str) -> int:
-        with self._counting:
-            if nonce != self.last_nonce:
-                self.last_nonce, self.nonce_count = nonce, 0
-            self.nonce_count += 1
-            return self.nonce_count
-
     def get_cnonce(self, nonce: str) -> str:
         """A nonce of our own: 16 random hex digits."""
-        return os.urandom(8).hex()
+        return new_cnonce()
 
     def get_algorithm_impls(
         self, algorithm: str
@@ -184,41 +189,89 @@ class AbstractDigestAuthHandler:
         Raises InvalidRequest, which is a ValueError, if it is not among ALGORITHMS, or this Python
         lacks it.
         """
-        import hashlib
-
-        try:
-            start = hashlib.new(ALGORITHMS[algorithm.upper()])
-        except (KeyError, ValueError):
-            raise base.errors.InvalidRequest(
-                f"Unsupported digest authentication algorithm {algorithm!r}"
-            ) from None
-
-        def hashed(text: str) -> str:
-            hashing = start.copy()
-            hashing.update(text.encode())
-            return hashing.hexdigest()
-
-        def keyed(secret: str, text: str) -> str:
-            return hashed(f"{secret}:{text}")
-
-        return hashed, keyed
+        return hash_functions(algorithm)
 
     def get_entity_digest(self, data: Any, chal: Mapping[str, str]) -> str | None:
         """The value of `digest` (RFC 2069) for a body; None, which sends none. To be overridden."""
         return None
 
+    # --- a nonce that is known
 
-def _offers_auth(qop: str | None) -> bool:
-    """Whether a challenge can be answered with qop "auth", or without qop (RFC 2069)."""
-    return not qop or "auth" in [offered.strip().lower() for offered in qop.split(",")]
+    def _server(self, req: Any) -> Hashable:
+        """Who is asked: an origin, or the host:port of a proxy."""
+        raise NotImplementedError
+
+    def _get_to_know(self, server: Hashable, known: KnownServer) -> int:
+        """Notes whom the next answer goes to; returns how often its nonce was answered by then."""
+        with self._counting:
+            before = self._known.pop(server, None)
+            nonce = known.session.challenge.nonce
+            if before is not None and before.session.challenge.nonce == nonce:
+                known.count = before.count + 1
+            if len(self._known) >= MOST_SERVERS:
+                del self._known[next(iter(self._known))]
+            self._known[server] = known
+            self.last_nonce, self.nonce_count = nonce, known.count
+            return known.count
+
+    def _answer_unasked(self, req: Any) -> None:
+        """Adds credentials with the nonce that is known of the server, counted once more.
+
+        Not where the program gave some, nor if there is another password for the URL now; nor where
+        the body would have to be read before it is sent, for the server may ask for another nonce.
+        """
+        known = self._known.get(self._server(req))
+        if known is None or not known.is_satisfied:
+            return
+        challenge = known.session.challenge
+        if challenge.qop is None or (challenge.qop == "auth-int" and req.data is not None):
+            return
+        if req.has_header(self.auth_header.capitalize()):
+            return
+        if self._find_user_password(challenge.realm, req) != known.user:
+            return
+        with self._counting:
+            known.count += 1
+            session, count = known.session, known.count
+            self.last_nonce, self.nonce_count = session.challenge.nonce, count
+        cnonce = self.get_cnonce(session.challenge.nonce)
+        value = session.credentials(req.get_method(), req.selector, count, cnonce)
+        req.add_unredirected_header(self.auth_header, f"Digest {value}")
+
+    def _note_reply(self, req: Any, is_satisfied: bool, info: str | None) -> None:
+        """Notes what a reply to an answer says: of the answer, and of the nonce to use next."""
+        known = self._known.get(self._server(req))
+        given = req.unredirected_hdrs.get(self.auth_header.capitalize(), "")
+        if known is None or not given.startswith("Digest "):
+            return
+        known.is_satisfied = is_satisfied
+        nonce = None if info is None else next_nonce(info)
+        if nonce is not None:
+            with self._counting:
+                if nonce != known.session.challenge.nonce:
+                    known.session, known.count = known.session.continued(nonce), 0
 
 
-def _written(quoted: Mapping[str, str], plain: Mapping[str, str]) -> str:
-    """Parameters as RFC 7616 section 3.4 wants them: some must be quoted, some must not."""
-    from mini_http.codec.challenges import quoted_string
+def _parameters(challenge: Challenge) -> dict[str, str]:
+    # reversed, so that the first one of a name counts
+    return dict(reversed(challenge.parameters))
 
-    parts = [f"{name}={quoted_string(value)}" for name, value in quoted.items()]
-    return ", ".join(parts + [f"{name}={value}" for name, value in plain.items()])
+
+def _strength(challenge: Challenge) -> int:
+    return DigestChallenge("", "", challenge.get("algorithm") or "MD5").strength
+
+
+def _is_in(domain: tuple[str, ...], req: Any) -> bool:
+    """Whether a request's URL is at or below one of these (RFC 7616 section 3.3)."""
+    if not domain:
+        return True
+    from mini_http.base.url import URL
+
+    url = URL.parse(req.full_url).without_userinfo()
+    try:
+        return any(str(url).startswith(str(url.join(place))) for place in domain)
+    except base.errors.InvalidURL:
+        return False
 
 
 class HTTPDigestAuthHandler(BaseHandler, AbstractDigestAuthHandler):
@@ -235,6 +288,28 @@ class HTTPDigestAuthHandler(BaseHandler, AbstractDigestAuthHandler):
         finally:
             self.reset_retry_count()
 
+    def http_request(self, req: Any) -> Any:
+        """Adds an answer where the nonce of an earlier one may be used again."""
+        known = self._known and self._known.get(self._server(req))
+        if known and _is_in(known.session.challenge.domain, req):
+            self._answer_unasked(req)
+        return req
+
+    def http_response(self, req: Any, response: Any) -> Any:
+        """Notes whether an answer was accepted, and the nonce that the server wants next."""
+        if self._known:
+            info = response.headers.get("Authentication-Info")
+            self._note_reply(req, response.code != 401, info)
+        return response
+
+    https_request = http_request
+    https_response = http_response
+
+    def _server(self, req: Any) -> Hashable:
+        from mini_http.base.url import URL
+
+        return URL.parse(req.full_url).origin
+
 
 class ProxyDigestAuthHandler(BaseHandler, AbstractDigestAuthHandler):
     """Answers proxies. Passwords are looked up by the proxy's host:port, then by the request's URL,
@@ -243,7 +318,7 @@ class ProxyDigestAuthHandler(BaseHandler, AbstractDigestAuthHandler):
 
     auth_header = "Proxy-Authorization"
     handler_order = 490
-    """Before Basic."""
+    """Before Basic, and when it is settled through which proxy a request goes."""
 
     def http_error_407(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
         """The reply to the request with an answer; None if there is no password, or no proxy."""
@@ -253,6 +328,21 @@ class ProxyDigestAuthHandler(BaseHandler, AbstractDigestAuthHandler):
             return answer(self, "proxy-authenticate", req.host, req, fp, headers)
         finally:
             self.reset_retry_count()
+
+    def http_open(self, req: Any) -> None:
+        """Adds an answer where the nonce of an earlier one may be used again; opens nothing."""
+        if self._known and req.has_proxy():
+            self._answer_unasked(req)
+
+    def http_response(self, req: Any, response: Any) -> Any:
+        """Notes whether an answer was accepted, and the nonce that the proxy wants next."""
+        if self._known and req.has_proxy():
+            info = response.headers.get("Proxy-Authentication-Info")
+            self._note_reply(req, response.code != 407, info)
+        return response
+
+    def _server(self, req: Any) -> Hashable:
+        return str(req.host)
 
     def _find_user_password(self, realm: str, req: Any) -> tuple[str | None, str | None]:
         user, password = self.passwd.find_user_password(realm, req.host)

@@ -12,10 +12,15 @@ from support.servers import ScriptedServer
 from mini_http import BaseHandler, HTTPError, HTTPHandler, Request, Timeout, build_opener
 from mini_http.base import errors
 from mini_http.codec.challenges import parse_challenges
+from mini_http.codec.credentials import basic_credentials
+from mini_http.exchange.request_body import watched
 from mini_http.opener.handlers.authentication import (
     MOST_ANSWERS,
     answer,
+    answer_as,
+    body_pieces,
     is_answered_by_another,
+    is_of_program,
     prepared,
     refuse_unsupported,
     send_again,
@@ -342,8 +347,134 @@ def test_a_scheme_that_another_handler_answers_is_left_to_it(scheme, field, is_a
     assert is_answered_by_another(asking, [scheme]) is is_answered
 
 
+def test_a_handler_may_answer_several_schemes():
+    asking, other = WordHandler(), WordHandler()
+    other.auth_schemes = ("digest", "basic")
+    Opener(asking, other)
+    assert is_answered_by_another(asking, ["Basic"])
+    assert not is_answered_by_another(asking, ["word"])
+
+
 def test_a_handler_does_not_leave_its_own_scheme_to_itself():
     word = WordHandler()
     Opener(word)
     assert not is_answered_by_another(word, ["word"])
     assert not is_answered_by_another(WordHandler(), ["word"])
+
+
+# --- as one user
+
+
+class UserHandler(BaseHandler):
+    """Answers as one user whatever is asked."""
+
+    def __init__(self, unasked=None):
+        self.unasked = unasked
+
+    def http_request(self, req):
+        if self.unasked and not req.has_header("Authorization"):
+            req.add_unredirected_header("Authorization", self.unasked)
+        return req
+
+    def http_error_401(self, req, fp, code, msg, headers):
+        who = "user", "password"
+        return answer_as(self, who, "Authorization", req, fp, headers, unasked=self.unasked)
+
+
+def asking(*challenges):
+    fields = b"".join(b"WWW-Authenticate: %b\r\n" % one.encode() for one in challenges)
+    return b"HTTP/1.1 401 Asks\r\n%bContent-Length: 7\r\n\r\nrefused" % fields
+
+
+BASIC = basic_credentials("user", "password")
+DIGEST = 'Digest realm="r", nonce="n", qop="{}"'
+
+
+def sent(server):
+    return [fields_of(raw).get("authorization") for raw in server.requests]
+
+
+@pytest.mark.parametrize(
+    ("challenges", "begins"),
+    [
+        (["Basic realm=a"], BASIC),
+        (["Basic realm=a", DIGEST.format("auth")], "Digest "),
+        ([f"Negotiate, {DIGEST.format('auth')}, Basic realm=a"], "Digest "),
+    ],
+)
+def test_a_user_answers_the_strongest_challenge(pool, challenges, begins):
+    with ScriptedServer([[asking(*challenges), HELLO]]) as server:
+        assert opener_with(pool, UserHandler()).open(server.url).read() == b"hello"
+    assert sent(server)[0] is None
+    assert sent(server)[1].startswith(begins)
+
+
+def test_a_user_who_was_refused_answers_no_more_unless_only_a_nonce_was_too_old(pool):
+    stale = f"{DIGEST.format('auth')}, stale=true"
+    with ScriptedServer([[asking("Basic"), asking("Basic")]]) as server:
+        with pytest.raises(HTTPError, match="401") as caught:
+            opener_with(pool, UserHandler()).open(server.url)
+        assert caught.value.read() == b"refused"
+    assert sent(server) == [None, BASIC]
+    with ScriptedServer([[asking(stale), asking(stale), HELLO]]) as server:
+        assert opener_with(pool, UserHandler()).open(server.url).read() == b"hello"
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("field", ["Own", BASIC])
+def test_a_field_that_the_program_gave_is_not_replaced(pool, field):
+    with ScriptedServer([asking("Basic")]) as server:
+        request = Request(server.url, headers={"Authorization": field})
+        with pytest.raises(HTTPError, match="401") as caught:
+            opener_with(pool, UserHandler()).open(request)
+        assert caught.value.read() == b"refused"
+    assert sent(server) == [field]
+
+
+@pytest.mark.parametrize(
+    ("challenge", "answers"), [("Basic", []), (DIGEST.format("auth"), ["Digest "])]
+)
+def test_what_was_sent_unasked_is_not_sent_again_but_may_be_proved_otherwise(
+    pool, challenge, answers
+):
+    with ScriptedServer([[asking(challenge), asking("Basic")]]) as server:
+        with pytest.raises(HTTPError, match="401") as caught:
+            opener_with(pool, UserHandler(unasked=BASIC)).open(server.url)
+        caught.value.close()
+    assert sent(server)[0] == BASIC
+    assert [one[:7] for one in sent(server)[1:]] == answers
+
+
+def test_a_fault_while_answering_as_a_user_closes_the_refused_reply(pool):
+    with ScriptedServer([[asking(DIGEST.format("auth-int")), HELLO]]) as server:
+        opener = opener_with(pool, UserHandler())
+        with pytest.raises(errors.BodyNotReplayable):
+            opener.open(server.url, iter([BODY]))
+        assert opener.open(server.url).read() == b"hello"
+    assert pool.opened == 1
+
+
+def test_a_body_is_read_from_its_beginning_and_is_ready_after_that():
+    file, told = io.BytesIO(b"before" + BODY), []
+    file.seek(6)
+    request = Request("http://a/", watched(file, lambda now, total: told.append(now)))
+    for _ in range(2):
+        assert b"".join(body_pieces(request)) == BODY
+    assert file.read() == BODY
+    assert told == []
+    assert [*body_pieces(urllib.request.Request("http://a/"))] == []
+
+
+def test_a_redirect_from_elsewhere_is_told_from_one_within_the_origin():
+    class Reply:
+        def __init__(self, url):
+            self.url = url
+
+    request = Request("http://user@a/b")
+    assert is_of_program(request)
+    request.history = (Reply("http://a:80/"), Reply("http://a/c"))
+    assert is_of_program(request)
+    for elsewhere in ("https://a/", "http://a:81/", "http://b/"):
+        request.history = (Reply("http://a/"), Reply(elsewhere))
+        assert not is_of_program(request)
+    assert is_of_program(urllib.request.Request("http://a/"))
