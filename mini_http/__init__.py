@@ -140,12 +140,14 @@ if TYPE_CHECKING:
     from mini_http.codec.set_cookie import SetCookie as SetCookie
     from mini_http.codec.set_cookie import parse_set_cookie as parse_set_cookie
     from mini_http.codec.set_cookie import write_set_cookie as write_set_cookie
+    from mini_http.connect.addresses import AddressGuard as AddressGuard
+    from mini_http.connect.addresses import public_only as public_only
     from mini_http.connect.datagram import DatagramClient as DatagramClient
     from mini_http.connect.dial import DialOptions as DialOptions
+    from mini_http.connect.proxy import Proxy as Proxy
     from mini_http.connect.simple_client import SimpleClient as SimpleClient
     from mini_http.connect.tls_settings import TLSSettings as TLSSettings
     from mini_http.connect.tls_settings import UnverifiedTLSWarning as UnverifiedTLSWarning
-    from mini_http.connect.tunnel import Proxy as Proxy
     from mini_http.connect.tunnel import open_tunnel as open_tunnel
     from mini_http.exchange.client import (
         HTTPClient as HTTPClient,
@@ -260,6 +262,8 @@ if TYPE_CHECKING:
     from mini_http.opener.passwords import (
         HTTPPasswordMgrWithPriorAuth as HTTPPasswordMgrWithPriorAuth,
     )
+    from mini_http.opener.proxies import ProxyChoice as ProxyChoice
+    from mini_http.opener.proxies import explain_proxy as explain_proxy
     from mini_http.opener.proxies import getproxies as getproxies
     from mini_http.opener.proxies import getproxies_environment as getproxies_environment
     from mini_http.opener.proxies import proxy_bypass as proxy_bypass
@@ -311,11 +315,13 @@ _HOMES = {
     "codec.gopher_menu": "GopherItem gopher_menu",
     "codec.heads": "read_response_head write_request_head",
     "codec.set_cookie": "SetCookie parse_set_cookie write_set_cookie",
+    "connect.addresses": "AddressGuard public_only",
     "connect.datagram": "DatagramClient",
     "connect.dial": "DialOptions",
+    "connect.proxy": "Proxy",
     "connect.simple_client": "SimpleClient",
     "connect.tls_settings": "TLSSettings UnverifiedTLSWarning",
-    "connect.tunnel": "Proxy open_tunnel",
+    "connect.tunnel": "open_tunnel",
     "exchange.client": "HTTPClient HTTPSClient",
     "exchange.event_stream": "EventStream",
     "exchange.form_body": "form_body json_body multipart_body",
@@ -370,7 +376,10 @@ _HOMES = {
     "opener.passwords": """
         HTTPPasswordMgr HTTPPasswordMgrWithDefaultRealm HTTPPasswordMgrWithPriorAuth
     """,
-    "opener.proxies": "getproxies getproxies_environment proxy_bypass proxy_bypass_environment",
+    "opener.proxies": (
+        "ProxyChoice explain_proxy getproxies getproxies_environment proxy_bypass"
+        " proxy_bypass_environment"
+    ),
     "opener.replies": "addbase addclosehook addinfo addinfourl",
     "opener.request": "Request",
     "opener.secrets": "Secrets",

@@ -185,7 +185,7 @@ class TunnelRefused(ConnectionFailed):
     """Raised when a proxy does not open a tunnel.
 
     `status`, `headers` and `body` are those of its reply, the body no longer than what explains it;
-    without a reply they are None, None and b"".
+    without a reply they are None, None and b"". `proxy` is the one that refused, if it is known.
     """
 
     def __init__(
@@ -202,6 +202,8 @@ class TunnelRefused(ConnectionFailed):
         self.status = status
         self.headers = headers
         self.body = body
+        self.proxy: object = None
+        """The Proxy that refused, where that is known."""
 
 
 class TLSFailed(ConnectionFailed):

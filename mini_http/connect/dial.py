@@ -51,7 +51,9 @@ class DialOptions(Value):
     """Seconds an attempt has for itself before the next address is tried beside it."""
     allow_address: Callable[[str], bool] | None = None
     """Asked about each IP address, without its zone, before anything is sent there. It sees the
-    very address that is dialed, after DNS. None: all are allowed."""
+    very address that is dialed, after DNS. None: all are allowed. Where a proxy looks the name up,
+    nobody here sees its address; the proxy's own is not asked about. If it has a `reason(address)`,
+    as `public_only` has, errors give that. It is asked about the path of a unix socket too."""
 
     def __post_init__(self) -> None:
         if not self.stagger >= 0:
@@ -68,10 +70,8 @@ def dial(
 
     `deadline` bounds the look-up and all attempts together.
     """
-    addresses = resolve(host, port, deadline, options.resolver)
     failures: list[OSError] = []
-    if options.allow_address is not None:
-        addresses = _allowed(addresses, options.allow_address, failures)
+    addresses = _allowed(resolve(host, port, deadline, options.resolver), options, failures)
     doing = f"connecting to {host_port(host, port)}"
     left = deadline.check(doing)
     if len(addresses) == 1:
@@ -84,10 +84,44 @@ def dial(
     return sock
 
 
-def dial_unix(path: str | bytes | os.PathLike[str], deadline: Deadline) -> socket.socket:
+def resolve_allowed(
+    host: str, port: int, deadline: Deadline, options: DialOptions = DEFAULT_OPTIONS
+) -> list[Address]:
+    """The addresses of `host` that may be dialed, for a proxy that is to dial one of them.
+
+    Raises ConnectFailed where there is none, and as `resolve` does.
+    """
+    failures: list[OSError] = []
+    addresses = _allowed(resolve(host, port, deadline, options.resolver), options, failures)
+    if not addresses:
+        raise _failed(host_port(host, port), failures)
+    return addresses
+
+
+def check_literal(host: str, port: int, options: DialOptions = DEFAULT_OPTIONS) -> None:
+    """Raises ConnectFailed if `host`, which a proxy is to look up, is an address, in any of the
+    spellings that systems read, and is not allowed.
+    """
+    if options.allow_address is None:
+        return
+    try:
+        found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return  # a name
+    failures: list[OSError] = []
+    if not _allowed([(*found[0],)], options, failures):
+        raise _failed(host_port(host, port), failures)
+
+
+def dial_unix(
+    path: str | bytes | os.PathLike[str], deadline: Deadline, options: DialOptions = DEFAULT_OPTIONS
+) -> socket.socket:
     """A socket connected to the server that listens on a unix socket."""
     path = os.fspath(path)
     name = os.fsdecode(path)
+    if options.allow_address is not None and not options.allow_address(name):
+        refusal = _refusal(options.allow_address, name)
+        raise base.errors.connect_failed(name, [refusal]) from refusal
     if not hasattr(socket, "AF_UNIX"):
         raise base.errors.ConnectFailed(f"{name}: this system has no unix sockets")
     sock = None
@@ -204,15 +238,24 @@ def _drop(running: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
 
 
 def _allowed(
-    addresses: list[Address], allow: Callable[[str], bool], failures: list[OSError]
+    addresses: list[Address], options: DialOptions, failures: list[OSError]
 ) -> list[Address]:
+    allow = options.allow_address
+    if allow is None:
+        return addresses
     allowed = []
     for address in addresses:
         if allow(address[4][0]):
             allowed.append(address)
         else:
-            _note(failures, PermissionError(errno.EACCES, "address not allowed"), address)
+            _note(failures, _refusal(allow, address[4][0]), address)
     return allowed
+
+
+def _refusal(allow: Callable[[str], bool], address: str) -> PermissionError:
+    reason = getattr(allow, "reason", None)
+    why = "" if reason is None else f": {reason(address)}"
+    return PermissionError(errno.EACCES, f"address not allowed{why}")
 
 
 def _note(failures: list[OSError], error: OSError, address: Address) -> None:

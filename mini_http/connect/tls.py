@@ -15,6 +15,7 @@ import sys
 from mini_http import base
 from mini_http.connect.tls_contexts import MOST_CONTEXTS, context_for
 from mini_http.connect.tls_settings import DEFAULT_SETTINGS, TLSSettings, UnverifiedTLSWarning
+from mini_http.connect.tls_stream import TLSStream
 from mini_http.connect.tls_words import explain
 
 TYPE_CHECKING = False
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from mini_http.connect.streams import Stream
     from mini_http.connect.tls_sessions import SessionCache
 
-    Secured = ssl.SSLSocket | ssl.SSLObject
+    Secured = ssl.SSLSocket | ssl.SSLObject | TLSStream
 
 __all__ = [
     "DEFAULT_SETTINGS",
@@ -53,8 +54,8 @@ def start_tls(
     deadline: Deadline,
     session: ssl.SSLSession | None = None,
     sessions: SessionCache | None = None,
-) -> ssl.SSLSocket:
-    """The handshake, over a socket that is connected; returns the socket to use from then on.
+) -> ssl.SSLSocket | TLSStream:
+    """The handshake, over a stream that is connected; returns the stream to use from then on.
 
     `server_name` is a host name, or an IP address, for which the certificate must be (RFC 9110
     section 4.3.4). `session`, of an earlier socket with the same context, is to be resumed, as FTP
@@ -63,28 +64,30 @@ def start_tls(
     the server later ends the connection without saying so in TLS, reading raises ssl.SSLEOFError:
     anyone on the way could have cut it (RFC 9112 section 9.8).
 
-    Raises TLSFailed, whose `reason` is the ssl.SSLError or other OSError; ConnectTimedOut; and
-    StateError for a stream that is no plain socket. Warns UnverifiedTLSWarning.
+    Raises TLSFailed, whose `reason` is the ssl.SSLError or other OSError, and ConnectTimedOut.
+    Warns UnverifiedTLSWarning.
     """
     name = checked_name(server_name, settings)
-    tls = None
+    tls: ssl.SSLSocket | TLSStream | None = None
     try:
-        if not isinstance(stream, socket.socket) or isinstance(stream, ssl.SSLSocket):
-            raise base.errors.StateError(f"TLS can't begin on {type(stream).__name__}")
         context = context_for(settings)
         # Another class of contexts may verify the chain itself, and a resumed session has none.
         if sessions is not None and type(context) is ssl.SSLContext:
             session = sessions.take(context)
         stream.settimeout(deadline.check(f"in the TLS handshake with {name}"))
-        tls = context.wrap_socket(
-            stream,
-            server_hostname=as_sent(name),
-            # The shown certificates can be had only if it is we who begin the handshake; but a
-            # context that is not ours may verify in wrap_socket, as truststore's did.
-            do_handshake_on_connect=settings.context is not None or settings.trust == "system",
-            suppress_ragged_eofs=False,
-            session=session,
-        )
+        if not isinstance(stream, socket.socket) or isinstance(stream, ssl.SSLSocket):
+            _check_that_it_verifies(context)
+            tls = TLSStream(stream, context, as_sent(name), session)
+        else:
+            tls = context.wrap_socket(
+                stream,
+                server_hostname=as_sent(name),
+                # The shown certificates can be had only if it is we who begin the handshake; but a
+                # context that is not ours may verify in wrap_socket, as truststore's did.
+                do_handshake_on_connect=settings.context is not None or settings.trust == "system",
+                suppress_ragged_eofs=False,
+                session=session,
+            )
         tls.do_handshake()
         check_peer(tls, name, settings, tls)
         tls.settimeout(None)
@@ -165,6 +168,17 @@ def _port(stream: Any) -> int:
     except (AttributeError, OSError):  # it has left already
         return 0
     return peer[1] if isinstance(peer, tuple) else 0  # a unix socket has none
+
+
+def _check_that_it_verifies(context: ssl.SSLContext) -> None:
+    """Raises TLSFailed for a context that verifies sockets only: where truststore asks the system
+    to, over anything else it takes every certificate.
+    """
+    is_truststores = type(context).__module__.partition(".")[0] == "truststore"
+    if is_truststores and sys.platform in ("darwin", "win32"):
+        raise base.errors.TLSFailed(
+            "truststore can't verify TLS in TLS on this system: name a file of certificates"
+        )
 
 
 def handshake_failure(error: BaseException, name: str, tls: Secured | None) -> BaseException:

@@ -157,27 +157,42 @@ class Pool:
                 return client
 
     def _open(self, route: Route, timeout: Timeout, deadline: Deadline | None) -> PooledClient:
-        from mini_http.connect.dial import DEFAULT_OPTIONS, dial, dial_unix
+        from mini_http.connect.dial import DEFAULT_OPTIONS, check_literal, dial, dial_unix
 
         phase = (deadline or Deadline(None)).within(timeout.connect)
-        if route.scheme == "http+unix":
-            stream = dial_unix(route.host, phase)
-        else:
-            first = route.proxy or route
-            stream = dial(first.host, first.port, phase, route.options or DEFAULT_OPTIONS)
-        client = self.client_class.over(stream, timeout=timeout.connect, limits=self.limits)
-        client.place = self._place_of(route)
+        proxy, options = route.proxy, route.options or DEFAULT_OPTIONS
+        if proxy is not None:
+            check_literal(route.host, route.port, options)
+        while True:
+            if route.scheme == "http+unix":
+                stream = dial_unix(route.host, phase, options)
+            elif proxy is None:
+                stream = dial(route.host, route.port, phase, options)
+            else:
+                first = proxy.first
+                unguarded = options.replace(allow_address=None)
+                stream = dial(first.host, first.port, phase, unguarded)
+            client = self.client_class.over(stream, timeout=timeout.connect, limits=self.limits)
+            client.deadline = deadline
+            if proxy is None:
+                break
+            try:
+                proxy.lead(client, route.host, route.port, options)
+                break
+            except base.errors.TunnelRefused as refusal:
+                # It may want to know who we are; what is sent then is no part of the key.
+                proxy = proxy.answering(refusal, route.host, route.port)
+                if proxy is None:
+                    raise
+        place = client.place = self._place_of(route)
         client.on_free = self.release
         client.on_last = _keep_session
-        client.deadline = deadline
-        if route.proxy is not None:
-            route.proxy.lead(client, route.host, route.port)
         if route.tls is not None:
             from mini_http.connect.tls_sessions import SessionCache
 
-            if client.place.sessions is None:
-                client.place.sessions = SessionCache()
-            client.starttls(route.host, route.tls, client.place.sessions)
+            if place.sessions is None:
+                place.sessions = SessionCache()
+            client.starttls(route.host, route.tls, place.sessions)
         client.opened_at = self._clock()
         self.opened += 1
         return client

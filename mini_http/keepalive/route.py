@@ -7,8 +7,8 @@ from mini_http.base.value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mini_http.connect.dial import DialOptions
+    from mini_http.connect.proxy import Proxy
     from mini_http.connect.tls import TLSSettings
-    from mini_http.connect.tunnel import Proxy
 
 
 class Route(Value):
@@ -19,8 +19,9 @@ class Route(Value):
     ==========  ====  =====  ===================================================================
     http        None  None   TCP to host and port
     https       set   None   TCP to host and port, then TLS checked for host
-    http        None  set    TCP to the proxy, a tunnel to host and port
-    https       set   set    TCP to the proxy, a tunnel to host and port, then TLS checked for host
+    http        None  set    TCP to the first proxy, led on to host and port
+    https       set   set    TCP to the first proxy, led on to host and port, then TLS checked for
+                             host
     http+unix   None  None   the socket file at the path that `host` is; `port` is 0
     ==========  ====  =====  ===================================================================
 

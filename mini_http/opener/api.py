@@ -12,6 +12,7 @@ from mini_http.opener.timeouts import for_handlers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from ssl import SSLContext
     from typing import Any
 
@@ -89,15 +90,24 @@ def install_opener(opener: OpenerDirector | None) -> None:
     _installed = opener
 
 
-def build_opener(*handlers: Any) -> OpenerDirector:
+def build_opener(
+    *handlers: Any, allow_address: Callable[[str], bool] | None = None
+) -> OpenerDirector:
     """An opener with the handlers of DEFAULT_HANDLERS and those given, as classes or instances.
 
     One that is given takes the place of the default one whose class it is or descends from; so
     does one whose class is that default one in urllib.request.
+
+    `allow_address`, as `public_only`, is asked about each IP address before our handlers connect to
+    it, also after a redirect. Then file: URLs, which reach no address, are opened only by a handler
+    that is given. What a proxy connects to, the proxy has to allow.
     """
     opener = OpenerDirector()
+    opener.allow_address = allow_address
     classes = [handler if isinstance(handler, type) else type(handler) for handler in handlers]
     for default in default_handlers():
+        if allow_address is not None and default.__name__ == "FileHandler":
+            continue
         if not any(_replaces(given, default) for given in classes):
             opener.add_handler(default())
     for handler in handlers:

@@ -18,6 +18,7 @@ from mini_http.opener.timeouts import for_handlers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from mini_http.base.timeouts import Timeout
@@ -34,6 +35,10 @@ class OpenerDirector:
 
     `addheaders` are fields for each request that does not have them; replace the list as a whole.
     """
+
+    allow_address: Callable[[str], bool] | None = None
+    """What our handlers ask about each IP address before they connect to it, as `allow_address` of
+    their DialOptions where those have none. Set it before the first request."""
 
     def __init__(self) -> None:
         self.addheaders: list[tuple[str, str]] = [("User-agent", f"mini_http/{__version__}")]

@@ -142,7 +142,8 @@ class FTPClient(ftplib.FTP):
             # Told that this is FTP, a server can't be made to answer for a web server that has the
             # same certificate (RFC 7301; the attack is called ALPACA).
             tls = tls.replace(alpn=("ftp",))
-        self._attach(start_tls(control.detach(), self.host, tls, self._connecting()))
+        secured = start_tls(control.detach(), self.host, tls, self._connecting())
+        self._attach(secured)  # type: ignore[arg-type]  # a socket, as the one that it is over
 
     def _connecting(self) -> Deadline:
         return self.deadline.within(self.phases.connect)
@@ -271,7 +272,9 @@ class FTPClient(ftplib.FTP):
         control: SSLSocket = self.sock  # type: ignore[assignment]
         assert self.settings.tls is not None
         settings = TLSSettings(context=control.context, server_name=self.settings.tls.server_name)
-        return start_tls(conn, self.host, settings, self._connecting(), control.session)
+        begun = self._connecting(), control.session
+        # It is a socket, as the one that it is over.
+        return start_tls(conn, self.host, settings, *begun)  # type: ignore[return-value]
 
 
 def _extended_port(said: str) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mini_http.base.timeouts import Deadline, Timeout
+    from mini_http.connect.proxy import Proxy
     from mini_http.exchange.form_body import FormFields, FormFiles
     from mini_http.exchange.request_body import RequestBody
     from mini_http.exchange.response import HTTPResponse
@@ -66,6 +67,8 @@ class Request:
     _host: str | None = None
     _selector: str | None = None
     _tunnel_host: str | None = None
+    proxy: Proxy | None = None
+    """The proxy that a handler chose for it."""
     _unproxied: tuple[str | None, str | None, str | None, str | None] | None = None
     """What `choose_proxy` replaced of type, host and selector; and the credentials it added."""
     _secret_names: frozenset[str] = frozenset()
@@ -344,19 +347,28 @@ class Request:
             self.selector = self.url.absolute
         self.host = host
 
-    def choose_proxy(self, host: str, type: str, authorization: str | None = None) -> None:
-        """As `set_proxy`, with credentials for the proxy, until the request is opened again."""
+    def choose_proxy(self, proxy: Proxy) -> None:
+        """Sends this request through `proxy`, until it is opened again.
+
+        That is as `set_proxy` has it, with credentials for the proxy unless there are some; but
+        what only leads to hosts, as SOCKS proxies do, changes nothing of what is asked.
+        """
+        authorization = None if self.has_header("Proxy-authorization") else proxy.authorization
         self._unproxied = self._type, self._host, self._selector, authorization
+        self.proxy = proxy
         if authorization is not None:
             self.add_unredirected_header("Proxy-Authorization", authorization)
-        self.set_proxy(host, type)
+        if proxy.reads_requests:
+            self.set_proxy(proxy.place, proxy.kind)
+        else:
+            self.host = self.host
 
     def _leave_proxy(self) -> None:
         """Undoes `choose_proxy`."""
         if self._unproxied is None:
             return
         self._type, self._host, self._selector, authorization = self._unproxied
-        self._tunnel_host = self._unproxied = None
+        self._tunnel_host = self._unproxied = self.proxy = None
         # Where a handler has answered the proxy's challenge since, it is another one.
         if self.unredirected_hdrs.get("Proxy-authorization") == authorization:
             self.unredirected_hdrs.pop("Proxy-authorization", None)

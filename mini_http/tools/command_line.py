@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sys
 
+from mini_http import base
 from mini_http.tools.failures import INTERRUPTED, Failure, ReaderGone, UsageError, exit_code
 from mini_http.tools.options import help_text, parse
-from mini_http.tools.terminal import STANDARD_OUTPUT, Output, say
+from mini_http.tools.terminal import STANDARD_OUTPUT, Output, printable, say
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,11 +45,27 @@ def _run(options: Options) -> int:
         return _print(help_text())
     if options.version:
         return _print(version_text())
+    if options.explain:
+        return next(filter(None, [_explain(url) for url in options.urls]), 0)
     from mini_http.tools.transfer import Session
 
     with Session(options) as session:
         codes = [session.fetch(number).exit_code for number in range(len(options.urls))]
     return next(filter(None, codes), 0)
+
+
+def _explain(url: str) -> int:
+    """Which proxy a URL goes through, and why; the exit code."""
+    from mini_http.opener.proxies import explain_proxy
+    from mini_http.tools.asking import with_scheme
+    from mini_http.tools.wire import without_passwords
+
+    try:
+        return _print(str(explain_proxy(with_scheme(url))))
+    except base.errors.MiniHTTPError as error:
+        code = exit_code(error)
+        say(f"mini-http: ({code}) {printable(without_passwords(str(error)))}")
+        return code
 
 
 def _demo(arguments: list[str]) -> int:

@@ -60,6 +60,7 @@ class Options(Value):
     key: str | None = None
     max_time: float | None = None
     connect_timeout: float | None = None
+    explain: bool = False
     help: bool = False
     version: bool = False
 
@@ -262,6 +263,7 @@ OPTIONS = {
         Option("", "connect-timeout", "the most for connecting", "SECONDS", _seconds),
     ),
     "Other": (
+        Option("", "explain", "fetch nothing; say which proxy a URL goes through, and why"),
         Option("h", "help", "this text"),
         Option("", "version", "version of this program, of Python and of OpenSSL"),
     ),

@@ -35,7 +35,7 @@ from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import Timeout
 from mini_http.base.url import URL
 from mini_http.codec.content_coding import accept_encoding, is_supported
-from mini_http.connect.tunnel import Proxy
+from mini_http.connect.proxy import Proxy
 from mini_http.exchange import request_body as bodies
 from mini_http.keepalive.pool import Pool
 from mini_http.keepalive.route import Route
@@ -203,8 +203,6 @@ def _proxy(
     del fields["proxy-authorization"]
     try:
         proxy = Proxy.parse(named)
-        if not _is_forwarded(url, proxy):
-            proxy.check_that_it_leads_on()
     except base.errors.InvalidRequest as error:
         raise exceptions.InvalidProxyURL(error, request=request) from error
     return proxy.replace(authorization=credentials) if proxy.authorization is None else proxy
@@ -212,7 +210,7 @@ def _proxy(
 
 def _is_forwarded(url: URL, proxy: Proxy) -> bool:
     """Whether a proxy is sent the whole request; else it leads to the host."""
-    return url.scheme == "http" and proxy.kind in ("http", "https")
+    return url.scheme == "http" and proxy.reads_requests
 
 
 def _way(
@@ -224,8 +222,10 @@ def _way(
     if proxy is not None and _is_forwarded(url, proxy):
         if proxy.authorization is not None:
             fields["Proxy-Authorization"] = proxy.authorization
-        tls = tls_settings(verify) if proxy.kind == "https" else None
+        tls = tls_settings(verify) if proxy.is_secured else None
         return Route(proxy.kind, proxy.host, proxy.port, tls), url.absolute
+    if proxy is not None and proxy.is_secured:
+        proxy = proxy.replace(tls=tls_settings(verify))
     tls = tls_settings(verify, cert) if url.scheme == "https" else None
     return Route(url.scheme, url.host, url.port or 0, tls, proxy=proxy), url.target
 

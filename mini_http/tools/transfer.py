@@ -9,6 +9,8 @@ from __future__ import annotations
 from mini_http import base
 from mini_http.base.url import URL
 from mini_http.exchange.response import HTTPResponse
+from mini_http.opener.handlers.base import BaseHandler
+from mini_http.opener.proxies import explain_proxy
 from mini_http.tools.asking import (
     body_for,
     opener_for,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mini_http.opener.replies import Reply
+    from mini_http.opener.request import Request
     from mini_http.tools.options import Options
     from mini_http.tools.wire import Address
 
@@ -120,6 +123,25 @@ class Transfer:
         self.method = wire.sent_head.partition(b" ")[0].decode("latin-1")
 
 
+class ProxyNotes(BaseHandler):
+    """Shows why each request, also one that follows a redirect, goes through a proxy or does not.
+
+    Where nothing is set it shows nothing.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def http_request(self, request: Request) -> Request:
+        if not (request.has_proxy() or request._tunnel_host):  # else it was shown before
+            choice = explain_proxy(request.full_url)
+            if choice.variable is not None:
+                self._wire.note(str(choice))
+        return request
+
+    https_request = ftp_request = ftps_request = http_request
+
+
 class Session:
     """What the transfers of one command share. Use it in a `with` statement."""
 
@@ -128,6 +150,8 @@ class Session:
         self._wire = Wire(say if options.verbose else None)
         self._pool = watched_pool(self._wire)
         self._opener = opener_for(options, self._pool)
+        if options.verbose:
+            self._opener.add_handler(ProxyNotes(self._wire))
 
     def __enter__(self) -> Self:
         return self

@@ -13,7 +13,15 @@ from support.ipv6 import needs_ipv6
 
 from mini_http.base import errors
 from mini_http.base.timeouts import Deadline
-from mini_http.connect.dial import DEFAULT_OPTIONS, DialOptions, dial, dial_unix
+from mini_http.connect.addresses import public_only
+from mini_http.connect.dial import (
+    DEFAULT_OPTIONS,
+    DialOptions,
+    check_literal,
+    dial,
+    dial_unix,
+    resolve_allowed,
+)
 
 pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
 
@@ -350,7 +358,50 @@ def test_the_address_asked_about_is_the_one_that_an_odd_spelling_means():
     assert asked == ["127.0.0.1", "127.0.0.1", "::1"]
 
 
+def test_a_predicate_that_gives_reasons_is_quoted():
+    for host, words in (("127.0.0.1", "loopback (RFC 1122)"), ("::1", "loopback (RFC 4291)")):
+        with pytest.raises(errors.ConnectFailed) as caught:
+            dial(host, 80, Deadline(PATIENCE), DialOptions(allow_address=public_only))
+        assert str(caught.value).endswith(f":80: address not allowed: {words}")
+
+
+def test_the_addresses_for_a_proxy_are_those_that_are_allowed():
+    options = resolving_to(("10.0.0.1", 80), ("1.2.3.4", 80), allow_address=public_only)
+    (found,) = resolve_allowed("host.example", 80, Deadline(PATIENCE), options)
+    assert found[4][0] == "1.2.3.4"
+    assert len(resolve_allowed("host.example", 80, Deadline(None), resolving_to(("::1", 80)))) == 1
+    with pytest.raises(errors.ConnectFailed, match=r"private \(RFC 1918\) \(10\.0\.0\.1\)"):
+        resolve_allowed(
+            "h",
+            80,
+            Deadline(None),
+            resolving_to(("10.0.0.1", 80)).replace(allow_address=public_only),
+        )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "0x7f000001", "::1", "fe80::1%1"])
+def test_an_address_that_a_proxy_would_be_sent_is_checked(host):
+    check_literal(host, 80)
+    check_literal(host, 80, DialOptions(allow_address=lambda _: True))
+    with pytest.raises(errors.ConnectFailed, match="address not allowed"):
+        check_literal(host, 80, DialOptions(allow_address=public_only))
+
+
+@pytest.mark.parametrize("host", ["localhost", "host.example", "", "a\0b", "x" * 70])
+def test_a_name_that_a_proxy_would_be_sent_is_not(host):
+    asked = []
+    check_literal(host, 80, DialOptions(allow_address=asked.append))
+    assert asked == []
+
+
 # --- unix sockets
+
+
+def test_the_path_of_a_unix_socket_is_asked_about(unix_path):
+    asked = []
+    with pytest.raises(errors.ConnectFailed, match=r"server: address not allowed$"):
+        dial_unix(unix_path, Deadline(PATIENCE), DialOptions(allow_address=asked.append))
+    assert asked == [str(unix_path)]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import datetime
 import signal
 import socket
 import ssl
+import sys
 import threading
 import warnings
 
@@ -28,6 +29,7 @@ from mini_http.base.timeouts import Deadline
 from mini_http.connect import tls, tls_contexts
 from mini_http.connect.streams import FileStream
 from mini_http.connect.tls import DEFAULT_SETTINGS, TLSSettings, context_for, start_tls
+from mini_http.connect.tls_stream import TLSStream
 
 REFUSED = " (certificate verify failed)"
 ADVICE = (
@@ -35,9 +37,6 @@ ADVICE = (
     " SSL_CERT_FILE, TLSSettings(ca_file=), a context=, or --cacert on the command line"
 )
 NOT_TLS = "this is no TLS; does the server speak TLS on this port?"
-
-pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
-
 
 pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
 
@@ -369,16 +368,41 @@ def test_an_interrupt_closes_the_connection(trusting):
             signal.signal(signal.SIGALRM, before)
 
 
-def test_only_a_plain_socket_can_begin_tls(certificates, trusting):
+def test_tls_begins_over_any_stream(certificates, trusting):
     with accepting(certificates.good.server_context()) as server:
-        within = shake_hands(server, trusting)
-        with pytest.raises(errors.StateError, match="TLS can't begin on SSLSocket"):
-            start_tls(within, "localhost", trusting, Deadline(PATIENCE))
-        assert within.fileno() == -1
-        with socket.create_connection(server.address) as sock:
-            stream = FileStream(sock)
-            with pytest.raises(errors.StateError, match="TLS can't begin on FileStream"):
-                start_tls(stream, "localhost", trusting, Deadline(PATIENCE))
+        sock = socket.create_connection(server.address)
+        within = start_tls(FileStream(sock), "localhost", trusting, Deadline(PATIENCE))
+        assert isinstance(within, TLSStream)
+        assert within.version() == "TLSv1.3"
+        within.close()
+        assert sock.fileno() == -1
+
+
+@pytest.mark.parametrize(("platform", "refused"), [("darwin", True), ("linux", False)])
+def test_a_context_that_verifies_sockets_only_is_not_used_over_streams(
+    certificates, monkeypatch, platform, refused
+):
+    truststores = type("SSLContext", (ssl.SSLContext,), {"__module__": "truststore._api"})
+    context = truststores(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(certificates.ca_file)
+    monkeypatch.setattr(sys, "platform", platform)
+    with accepting(certificates.good.server_context()) as server:
+        stream = FileStream(socket.create_connection(server.address))
+        given = stream, "localhost", TLSSettings(context=context), Deadline(PATIENCE)
+        if refused:
+            with pytest.raises(errors.TLSFailed, match="truststore can't verify TLS in TLS"):
+                start_tls(*given)
+        else:
+            start_tls(*given).close()
+        assert stream.source.fileno() == -1
+
+
+def test_a_wrong_certificate_over_any_stream_says_what_is_wrong(certificates, trusting):
+    with accepting(certificates.wrong_name.server_context()) as server, refused() as told:
+        sock = socket.create_connection(server.address)
+        start_tls(FileStream(sock), "localhost", trusting, Deadline(PATIENCE))
+    assert "elsewhere.example" in told[0]
+    assert sock.fileno() == -1
 
 
 # --- pins

@@ -1,12 +1,9 @@
-"""Tunnels: what a proxy is called, what it is asked, and what becomes of its answer."""
+"""Tunnels: what a proxy is asked, and what becomes of its answer."""
 
 import pickle
 import socket
-import traceback
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from support.servers import ScriptedServer
 from support.steps import Close, Drain, Expect, ExpectBytes, Send, SendSplit, StartTLS
 from support.streams import ScriptedStream, every_cut, every_split
@@ -17,16 +14,8 @@ from mini_http.base.limits import Limits
 from mini_http.base.timeouts import Deadline
 from mini_http.connect import tunnel
 from mini_http.connect.simple_client import SimpleClient
-from mini_http.connect.tunnel import (
-    PROXY_KINDS,
-    REFUSAL_BYTES,
-    Proxy,
-    ask_for_tunnel,
-    open_tunnel,
-)
+from mini_http.connect.tunnel import REFUSAL_BYTES, ask_for_tunnel, open_tunnel
 
-HIDDEN = "hunter2"
-"""What no message may show."""
 OPENED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 REFUSED = (
     b"HTTP/1.1 407 Proxy Authentication Required\r\n"
@@ -52,117 +41,7 @@ def proxied():
     return make
 
 
-# --- what a proxy is called
-
-PARSED = {
-    "proxy": Proxy("proxy", 80),
-    "proxy:3128": Proxy("proxy", 3128),
-    "//proxy:3128": Proxy("proxy", 3128),
-    "http://proxy": Proxy("proxy", 80),
-    "HTTP://Proxy:3128/": Proxy("proxy", 3128),
-    "http://proxy:3128/what?ever": Proxy("proxy", 3128),
-    " http://proxy:3128\n": Proxy("proxy", 3128),
-    "https://proxy": Proxy("proxy", 443, kind="https"),
-    "http://[::1]:3128": Proxy("::1", 3128),
-    "http://[fe80::1%25eth0]": Proxy("fe80::1%eth0", 80),
-    "http://b%C3%BCcher.example": Proxy("xn--bcher-kva.example", 80),
-    "http://@proxy": Proxy("proxy", 80),
-    "joe:password@proxy:1": Proxy("proxy", 1, "Basic am9lOnBhc3N3b3Jk"),
-    "//joe:password@proxy": Proxy("proxy", 80, "Basic am9lOnBhc3N3b3Jk"),
-    "http://joe:password@proxy/rubbish:3128": Proxy("proxy", 80, "Basic am9lOnBhc3N3b3Jk"),
-    "http://joe@proxy": Proxy("proxy", 80, "Basic am9lOg=="),
-    "http://j%40e:p%3Aw@proxy": Proxy("proxy", 80, "Basic akBlOnA6dw=="),
-    "http://joe:pass/w@rd@proxy": Proxy("proxy", 80, "Basic am9lOnBhc3Mvd0ByZA=="),
-    "http://j%C3%B6:p@proxy": Proxy("proxy", 80, "Basic asO2OnA="),
-    "http://jö:p@proxy": Proxy("proxy", 80, "Basic asO2OnA="),
-}
-
-
-@pytest.mark.parametrize(("text", "proxy"), PARSED.items(), ids=PARSED)
-def test_a_proxy_is_called_by_a_url_or_by_a_part_of_one(text, proxy):
-    assert Proxy.parse(text) == proxy
-
-
-REFUSED_NAMES = {
-    "": "no host given",
-    "http://": "no host given",
-    "http://:3128": "no host given",
-    "proxy:port": "nonnumeric port",
-    "proxy:99999": "port is above 65535",
-    "http://pro xy": "host is no valid name",
-    "http://pro%2fxy": "host is no valid name",
-    "http://[::g]": "no IPv6 address",
-    "file:/proxy.example.com": "needs two slashes",
-    "http:/user:password@proxy": "needs two slashes",
-    "http://a%3Ab:password@proxy": "name can't contain ':'",
-    "socks5://proxy:1080": "proxies of type 'socks5' are not supported",
-    "socks5h://proxy:1080": "proxies of type 'socks5h' are not supported",
-    "http+unix://proxy": "proxies of type 'http\\+unix' are not supported",
-    f"user:{HIDDEN}://@proxy": "must be given as http://host:port",
-    f"socks4://user:{HIDDEN}@proxy": "proxies of type 'socks4'",
-    f"http://user:{HIDDEN}@": "no host given",
-    f"http://user:{HIDDEN}@pro xy": "no valid name",
-    f"http://user:{HIDDEN}@proxy:port": "nonnumeric port",
-    f"http://user:{HIDDEN}%0a@proxy": "must be UTF-8 without control characters",
-    f"http://user:{HIDDEN}%ff@proxy": "must be UTF-8 without control characters",
-    f"http://user:{HIDDEN}\udcff@proxy": "must be UTF-8 without control characters",
-    f"http://us%0der:{HIDDEN}@proxy": "must be UTF-8 without control characters",
-}
-
-
-@pytest.mark.parametrize(("text", "words"), REFUSED_NAMES.items(), ids=map(ascii, REFUSED_NAMES))
-def test_what_calls_no_proxy_is_refused_without_showing_a_password(text, words):
-    with pytest.raises(errors.InvalidRequest, match=words) as caught:
-        Proxy.parse(text)
-    assert HIDDEN not in "".join(traceback.format_exception(caught.value))
-
-
-@given(st.text() | st.text(alphabet="htp:/@[]%.0123456789ab ", max_size=30))
-def test_any_text_is_a_proxy_or_refused(text):
-    try:
-        proxy = Proxy.parse(text)
-    except errors.InvalidRequest:
-        return
-    assert proxy.host
-    assert 0 <= proxy.port <= 65535
-    again = Proxy.parse(f"{proxy.kind}://{proxy.place}")
-    assert again.replace(authorization=proxy.authorization) == proxy
-
-
-PLACES = {
-    Proxy("proxy", 80): "proxy",
-    Proxy("proxy", 3128): "proxy:3128",
-    Proxy("proxy", 443, kind="https"): "proxy",
-    Proxy("proxy", 80, kind="https"): "proxy:80",
-    Proxy("::1", 80): "[::1]",
-    Proxy("fe80::1%eth0", 3128): "[fe80::1%25eth0]:3128",
-}
-
-
-@pytest.mark.parametrize(("proxy", "place"), PLACES.items())
-def test_its_place_has_the_port_only_where_it_is_not_the_usual_one(proxy, place):
-    assert proxy.place == place
-
-
-def test_whatever_makes_a_proxy_another_one_makes_another_key():
-    proxy = Proxy("proxy", 3128)
-    others = [
-        proxy.replace(host="other"),
-        proxy.replace(port=80),
-        proxy.replace(authorization="Basic eDp5"),
-        proxy.replace(kind="https"),
-    ]
-    assert len({proxy, *others, Proxy("proxy", 3128)}) == 5
-
-
-def test_its_representation_hides_who_we_are():
-    assert repr(Proxy("proxy", 80)) == "Proxy('proxy', 80)"
-    assert repr(Proxy("::1", 1, HIDDEN, "https")) == (
-        "Proxy('::1', 1, authorization=***, kind='https')"
-    )
-
-
-# --- what it is asked
+# --- what a proxy is asked
 
 ASKED = {
     "a name": ("example.com", 443, "example.com:443"),
@@ -192,16 +71,6 @@ def test_the_fields_for_the_proxy_follow_host(proxied):
     )
 
 
-def test_a_proxy_is_told_who_we_are(proxied):
-    for proxy, field in (
-        (Proxy("proxy", 1), b""),
-        (Proxy("proxy", 1, "Basic eDp5"), b"Proxy-Authorization: Basic eDp5\r\n"),
-    ):
-        client, stream = proxied(OPENED)
-        proxy.lead(client, "h", 1)
-        assert stream.sent == b"CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n%b\r\n" % field
-
-
 UNSENDABLE = {
     "a path in the host": ("h/x", 1, ()),
     "userinfo in the host": ("user@h", 1, ()),
@@ -224,27 +93,6 @@ def test_what_may_not_be_sent_is_not(proxied, host, port, fields):
     with pytest.raises(errors.InvalidRequest):
         open_tunnel(client, host, port, fields)
     assert (stream.sent, stream.closed, client.closed) == (b"", True, True)
-
-
-def test_credentials_that_may_not_be_sent_are_not_shown(proxied):
-    client, _ = proxied(OPENED)
-    with pytest.raises(errors.InvalidField) as caught:
-        Proxy("proxy", 1, f"Basic {HIDDEN}\n").lead(client, "h", 1)
-    assert HIDDEN not in str(caught.value)
-
-
-def test_a_kind_that_makes_no_tunnels_is_refused_before_anything_is_sent(proxied):
-    proxy = Proxy("proxy", 443, kind="https")
-    client, stream = proxied(OPENED)
-    with pytest.raises(errors.InvalidRequest, match="proxies of type 'https' are not supported"):
-        proxy.lead(client, "h", 1)
-    assert (stream.sent, client.closed) == (b"", True)
-    with pytest.raises(errors.InvalidRequest):
-        proxy.check_that_it_leads_on()
-
-
-def test_each_kind_has_the_port_of_its_scheme():
-    assert {kind: row.port for kind, row in PROXY_KINDS.items()} == {"http": 80, "https": 443}
 
 
 # --- a tunnel

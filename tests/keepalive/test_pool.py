@@ -18,8 +18,8 @@ from mini_http.base import errors
 from mini_http.base.timeouts import Deadline, Timeout
 from mini_http.codec.framing import CloseReason
 from mini_http.connect.dial import DialOptions
+from mini_http.connect.proxy import Proxy
 from mini_http.connect.tls import TLSSettings
-from mini_http.connect.tunnel import Proxy
 from mini_http.exchange.request_body import request_body
 from mini_http.keepalive.policy import PoolPolicy
 from mini_http.keepalive.pool import Pool, PooledClient, shared_pool
@@ -809,6 +809,52 @@ def test_a_tunnel_that_one_password_opened_serves_no_other(pool):
         pool.close()
 
 
+WHO = b'HTTP/1.1 407 Who\r\nProxy-Authenticate: %b realm="here", nonce="n"\r\n\r\n'
+
+
+def test_a_proxy_that_asks_who_we_are_is_answered_over_a_new_connection(pool):
+    with ScriptedServer([[WHO % b"Basic"], [OPENED, HELLO, HELLO]]) as server:
+        route = Route("http", "h", 1, proxy=Proxy(*server.address, user="joe", password="password"))
+        for _ in range(2):
+            assert pool.send(route, "GET", "/", [("Host", "h")]).read() == b"hello"
+        assert pool.opened == 1
+        assert route in pool._places
+    first, second, *gets = server.requests
+    assert b"roxy-" not in first
+    assert b"\r\nProxy-Authorization: Basic am9lOnBhc3N3b3Jk\r\n" in second
+    assert not any(b"roxy-" in get for get in gets)
+    assert len(server.connections) == 2
+
+
+@pytest.mark.parametrize("scheme", [b"Basic", b"Digest"])
+def test_an_answer_that_a_proxy_refuses_is_not_given_again(pool, scheme):
+    with ScriptedServer([WHO % scheme, WHO % scheme]) as server:
+        proxy = Proxy(*server.address, user="joe", password="password")
+        with pytest.raises(errors.TunnelRefused, match="407") as caught:
+            pool.send(Route("http", "h", 1, proxy=proxy), "GET", "/", [("Host", "h")])
+        assert caught.value.proxy.host == proxy.host
+    assert b"\r\nProxy-Authorization: " + scheme in server.requests[1]
+    assert len(server.connections) == 2
+
+
+def test_a_chain_is_dialed_at_its_first_proxy_anew_for_each_answer(pool):
+    script = [OPENED, OPENED, HELLO]
+    with ScriptedServer([[OPENED, WHO % b"Digest"], script]) as server:
+        first = Proxy(*server.address)
+        last = Proxy("last.example", 3128, user="joe", password="password", via=first)
+        route = Route("http", "h", 1, proxy=last)
+        assert pool.send(route, "GET", "/", [("Host", "h")]).read() == b"hello"
+    to_last, to_host, again, answered, _ = server.requests
+    assert (
+        to_last
+        == again
+        == (b"CONNECT last.example:3128 HTTP/1.1\r\nHost: last.example:3128\r\n\r\n")
+    )
+    assert b"roxy-" not in to_host
+    assert b'Proxy-Authorization: Digest username="joe"' in answered
+    assert b'uri="h:1"' in answered
+
+
 def test_a_tunnel_that_the_proxy_closed_is_opened_again(pool):
     with ScriptedServer([[OPENED, HELLO], [OPENED, HELLO]]) as proxy:
         route = through(proxy)
@@ -857,16 +903,29 @@ def test_a_proxy_that_is_not_there_can_not_be_connected_to(pool):
 
 
 def test_a_proxy_is_dialed_as_the_options_say(pool):
-    def refuse(address):
-        asked.append(address)
-        return False
+    looked_up = []
 
+    def resolver(host, port):
+        looked_up.append((host, port))
+        return []
+
+    options = DialOptions(resolver=resolver)
+    route = Route("http", "origin.example", 80, options=options, proxy=Proxy("proxy", 3128))
+    with pytest.raises(errors.NameNotResolved):
+        fetch_along(pool, route)
+    assert looked_up == [("proxy", 3128)]
+
+
+def test_of_a_proxy_the_host_is_asked_about_where_it_is_an_address(pool):
     asked = []
-    with ScriptedServer() as proxy:
-        route = through(proxy, options=DialOptions(allow_address=refuse))
+    options = DialOptions(allow_address=asked.append)
+    with ScriptedServer([b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"]) as proxy:
+        with pytest.raises(errors.TunnelRefused):
+            fetch_along(pool, through(proxy, options=options))
+        assert asked == []
         with pytest.raises(errors.ConnectFailed, match="address not allowed"):
-            fetch_along(pool, route)
-    assert asked == ["127.0.0.1"]
+            fetch_along(pool, through(proxy, options=options).replace(host="10.0.0.1"))
+    assert asked == ["10.0.0.1"]
 
 
 def test_a_request_that_may_not_be_sent_leaves_its_connection_to_the_next(pool):

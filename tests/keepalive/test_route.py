@@ -5,8 +5,8 @@ import ssl
 import pytest
 
 from mini_http.connect.dial import DialOptions
+from mini_http.connect.proxy import Proxy
 from mini_http.connect.tls import TLSSettings
-from mini_http.connect.tunnel import Proxy
 from mini_http.keepalive.route import Route
 
 HTTP = Route("http", "example.org", 80)

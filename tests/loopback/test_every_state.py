@@ -51,8 +51,8 @@ from mini_http.base.errors import (
 )
 from mini_http.base.timeouts import Timeout
 from mini_http.codec.framing import CloseReason
+from mini_http.connect.proxy import Proxy
 from mini_http.connect.tls import TLSSettings
-from mini_http.connect.tunnel import Proxy
 from mini_http.exchange.client import HTTPClient, HTTPSClient
 from mini_http.exchange.http_connection import HTTPConnection
 from mini_http.exchange.https_connection import HTTPSConnection

@@ -13,6 +13,7 @@ from mini_http import (
     HTTPHandler,
     HTTPSHandler,
     Pool,
+    Proxy,
     Request,
     TLSSettings,
     URLError,
@@ -323,9 +324,11 @@ def test_a_request_over_tls_goes_to_another_host_if_it_has_the_certificate(
 def test_a_request_for_http_goes_to_a_proxy_over_tls_that_has_the_certificate(
     pool, certificates, secure_server
 ):
-    tls = TLSSettings(ca_file=certificates.ca_file)
-    proxies = ProxyHandler({"http": f"https://user:secret@127.0.0.1:{secure_server.port}"})
-    opener = build_opener(proxies, HTTPHandler(pool=pool), HTTPSHandler(pool=pool, tls=tls))
+    proxy = Proxy.parse(f"https://user:secret@127.0.0.1:{secure_server.port}")
+    proxy = proxy.replace(tls=TLSSettings(ca_file=certificates.ca_file))
+    opener = build_opener(
+        ProxyHandler({"http": proxy}), HTTPHandler(pool=pool), HTTPSHandler(pool=pool)
+    )
     for _ in range(3):
         assert opener.open("http://origin.example/page").read()
     pool.close()
@@ -338,9 +341,8 @@ def test_a_certificate_of_the_wrong_name_makes_no_proxy(pool, certificates):
     tls = TLSSettings(ca_file=certificates.ca_file)
     context = certificates.wrong_name.server_context()
     with ScriptedServer([[]], tls=context) as proxy:
-        opener = build_opener(
-            ProxyHandler({"http": f"https://{proxy.authority}"}), HTTPSHandler(pool=pool, tls=tls)
-        )
+        way = Proxy(*proxy.address, kind="https", tls=tls)
+        opener = build_opener(ProxyHandler({"http": way}), HTTPSHandler(pool=pool))
         with pytest.raises(errors.TLSFailed, match=r"not for 127\.0\.0\.1"):
             opener.open("http://origin.example/")
 

@@ -1,17 +1,21 @@
 """Which proxies the environment names, and for which hosts they are not used."""
 
 import os
+import pickle
 import urllib.request
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from mini_http.base import errors
+from mini_http.connect.proxy import Proxy
 from mini_http.opener import proxies
 from mini_http.opener.proxies import (
+    SCHEMES_OF_ALL,
+    ProxyChoice,
+    ProxySettings,
+    explain_proxy,
     getproxies,
     getproxies_environment,
-    matching_entry,
     proxy_bypass,
     proxy_bypass_environment,
 )
@@ -102,92 +106,6 @@ def test_a_system_without_settings_is_not_asked(monkeypatch):
 
 # --- what is not
 
-LIST = "localhost, anotherdomain.com, newdomain.com:1234, .d.o.t"
-
-MATCHED = {
-    # as in urllib
-    ("localhost", LIST): "localhost",
-    ("LocalHost", LIST): "localhost",
-    ("localhost:80", LIST): "localhost",
-    (".localhost", LIST): "localhost",
-    ("foo.d.o.t", LIST): ".d.o.t",
-    ("d.o.t", LIST): ".d.o.t",
-    ("anotherdomain.com:8888", LIST): "anotherdomain.com",
-    (".anotherdomain.com:8888", LIST): "anotherdomain.com",
-    ("newdomain.com:1234", LIST): "newdomain.com:1234",
-    ("www.newdomain.com:1234", LIST): "newdomain.com:1234",
-    ("prelocalhost", LIST): None,
-    ("newdomain.com", LIST): None,
-    ("newdomain.com:1235", LIST): None,
-    ("xd.o.t", LIST): None,
-    ("localhost\n", LIST): None,
-    ("anotherdomain.com:8888\n", LIST): None,
-    ("newdomain.com:1234\n", LIST): None,
-    ("newdomain.com", "*"): "*",
-    ("newdomain.com:1234", "*"): "*",
-    ("127.0.0.1", " * "): "*",
-    ("anotherdomain.com", "*, anotherdomain.com"): "anotherdomain.com",
-    ("newdomain.com", "*, anotherdomain.com"): None,
-    ("", LIST): None,
-    # names
-    ("h", ""): None,
-    ("h", " , ,, "): None,
-    ("h", "H"): "H",
-    ("h.", "h"): "h",
-    ("h", "h."): "h.",
-    ("a.h", "*.h"): "*.h",
-    ("h", "*.h"): "*.h",
-    ("ah", "*h"): None,
-    ("a.b.h", "..h"): "..h",
-    ("h", "h:"): "h:",
-    ("h:", "h"): "h",
-    ("h:80", "h:80 h"): "h:80",
-    ("h:81", "h:80 h"): "h",
-    ("b", "a b\tc\nd"): "b",
-    ("xn--bcher-kva.example", "bücher.example"): "bücher.example",
-    ("bücher.example", "xn--bcher-kva.example"): "xn--bcher-kva.example",
-    ("BÜCHER.example:80", ".bücher.example:80"): ".bücher.example:80",
-    # addresses
-    ("127.0.0.1", "127.0.0.1"): "127.0.0.1",
-    ("127.0.0.1:80", "127.0.0.1"): "127.0.0.1",
-    ("127.0.0.1:80", "127.0.0.1:80"): "127.0.0.1:80",
-    ("127.0.0.1:80", "127.0.0.1:81"): None,
-    ("127.0.0.11", "127.0.0.1"): None,
-    ("127.0.0.1", "0.0.1"): None,
-    ("127.0.0.1", ".1"): None,
-    ("[::1]", "::1"): "::1",
-    ("::1", "[::1]"): "[::1]",
-    ("[::1]:80", "[::1]"): "[::1]",
-    ("[::1]:80", "[::1]:80"): "[::1]:80",
-    ("[::1]:80", "[::1]:81"): None,
-    ("[::1]", "0:0:0:0:0:0:0:1"): "0:0:0:0:0:0:0:1",
-    ("[FE80::1%25eth0]:80", "fe80::1"): "fe80::1",
-    ("fe80::1%eth0", "fe80::1"): "fe80::1",
-    ("[::ffff:10.0.0.1]", "10.0.0.1"): "10.0.0.1",
-    ("10.0.0.1", "::ffff:10.0.0.1"): "::ffff:10.0.0.1",
-    ("10.0.0.1.example", "10.0.0.1"): None,
-    # ranges
-    ("10.1.2.3", "10.0.0.0/8"): "10.0.0.0/8",
-    ("10.1.2.3:80", "10.9.9.9/8"): "10.9.9.9/8",
-    ("11.1.2.3", "10.0.0.0/8"): None,
-    ("[fd00::1]", "fd00::/8"): "fd00::/8",
-    ("[fe00::1]", "fd00::/8"): None,
-    ("10.1.2.3", "fd00::/8"): None,
-    ("[fd00::1]", "10.0.0.0/8"): None,
-    ("[::ffff:10.1.2.3]", "10.0.0.0/8"): "10.0.0.0/8",
-    ("h", "0.0.0.0/0"): None,
-    ("10.h", "10.0.0.0/8"): None,
-    # what is no entry
-    ("10.0.0.1", "10.0.0.0/99,10/8,/8,1.2.3.4/,10.0.0.1/x,10.0.0.1"): "10.0.0.1",
-    ("h", "http://h,h/x,h:x,[h,h],:80,[::g],., ,%00,h"): "h",
-}
-
-
-@pytest.mark.parametrize(("asked", "entry"), MATCHED.items(), ids=map(repr, MATCHED))
-def test_a_host_matches_an_entry_of_the_list_or_none(asked, entry):
-    assert matching_entry(*asked) == entry
-    assert proxy_bypass_environment(asked[0], {"no": asked[1]}) == (entry is not None)
-
 
 def test_the_list_is_that_of_the_environment_or_one_that_is_given(environment):
     environment("no_proxy", "inside")
@@ -204,15 +122,161 @@ def test_a_list_in_lower_case_wins_also_if_it_is_empty(environment):
     assert not proxy_bypass("inside")
 
 
-hosts = st.text(alphabet="ab.:[]%/*0127 \n", max_size=12) | st.text(max_size=12)
+# --- what is decided, and why
+
+EXPLAINED = {
+    "nothing is set": ({}, "http://h/", "is reached directly: no proxy is set for http"),
+    "by the variable for the scheme": (
+        {"http_proxy": A, "https_proxy": B},
+        "https://h/",
+        "goes through http://b.example:3128, as https_proxy says",
+    ),
+    "upper case": (
+        {"HTTPS_PROXY": "a.example"},
+        "https://h/",
+        "goes through http://a.example, as HTTPS_PROXY says",
+    ),
+    "all": (
+        {"All_Proxy": A, "http_proxy": ""},
+        "http://h/",
+        "goes through http://a.example:3128, as All_Proxy says",
+    ),
+    "all, for another scheme": (
+        {"all_proxy": A},
+        "data:,x",
+        "is reached directly: no proxy is set for data",
+    ),
+    "empty": ({"http_proxy": ""}, "http://h/", "is reached directly: http_proxy is empty"),
+    "empty in lower case": (
+        {"HTTP_PROXY": A, "http_proxy": ""},
+        "http://h/",
+        "is reached directly: http_proxy is empty",
+    ),
+    "CGI": (
+        {"HTTP_PROXY": A, "REQUEST_METHOD": "GET"},
+        "http://h/",
+        "is reached directly: HTTP_PROXY does not count in a CGI program (REQUEST_METHOD is set)",
+    ),
+    "CGI, with one for all": (
+        {"HTTP_PROXY": A, "REQUEST_METHOD": "GET", "all_proxy": B},
+        "http://h/",
+        "goes through http://b.example:3128, as all_proxy says",
+    ),
+    "a name in the list": (
+        {"http_proxy": A, "NO_PROXY": "a .h.example"},
+        "http://x.h.example/",
+        "is reached directly: NO_PROXY has '.h.example'",
+    ),
+    "a port in the list": (
+        {"https_proxy": A, "no_proxy": "h:443"},
+        "https://h/",
+        "is reached directly: no_proxy has 'h:443'",
+    ),
+    "another port": (
+        {"https_proxy": A, "no_proxy": "h:443"},
+        "https://h:8443/",
+        "goes through http://a.example:3128, as https_proxy says",
+    ),
+    "all hosts": (
+        {"ftp_proxy": A, "no_proxy": "*"},
+        "ftp://h/",
+        "is reached directly: no_proxy has '*'",
+    ),
+}
 
 
-@given(hosts, st.lists(hosts, max_size=4).map(",".join))
-def test_any_host_and_any_list_have_an_answer(host, no_proxy):
-    entry = matching_entry(host, no_proxy)
-    assert entry is None or entry in no_proxy
+@pytest.mark.parametrize(("variables", "url", "words"), EXPLAINED.values(), ids=EXPLAINED)
+def test_it_is_said_what_is_decided_and_by_which_variable(environment, variables, url, words):
+    for name, value in variables.items():
+        environment(name, value)
+    origin = url.removesuffix(",x").removesuffix("/")
+    assert str(explain_proxy(url)) == f"{origin} {words}"
 
 
-@given(st.text(max_size=40))
-def test_a_list_may_hold_any_junk_beside_what_matches(junk):
-    assert matching_entry("h.example", f"{junk},h.example") is not None
+def test_it_is_said_which_key_of_a_dict_decided(environment):
+    environment("http_proxy", B)
+    environment("no_proxy", "inside")
+    proxies = {"HTTP": A, "all": B, "ftp": ""}
+    for url, words in {
+        "http://h/": 'goes through http://a.example:3128, as proxies["HTTP"] says',
+        "https://h/": 'goes through http://b.example:3128, as proxies["all"] says',
+        "ftp://h/": 'is reached directly: proxies["ftp"] is empty',
+        "http://inside/": "is reached directly: no_proxy has 'inside'",
+    }.items():
+        assert str(explain_proxy(url, proxies)) == f"{url[:-1]} {words}"
+    proxies["no"] = "h"
+    assert str(explain_proxy("http://h/", proxies)).endswith("""proxies["no"] has 'h'""")
+    assert explain_proxy("http://inside/", proxies).variable == 'proxies["HTTP"]'
+    assert str(explain_proxy("http://h/", {})).endswith("no proxy is set for http")
+
+
+@pytest.mark.usefixtures("system")
+def test_it_is_said_that_the_system_decided(environment):
+    assert explain_proxy("http://outside/") == ProxyChoice("http://outside", A, "the system")
+    assert str(explain_proxy("http://inside/")) == (
+        "http://inside is reached directly: the system says so"
+    )
+    environment("no_proxy", "outside")
+    assert str(explain_proxy("http://outside/")).endswith("no proxy is set for http")
+
+
+def test_no_password_is_said(environment):
+    environment("http_proxy", "http://user:secret@a.example:3128/")
+    choice = explain_proxy("http://me:secret@h:8080/path?secret#secret")
+    assert choice == ProxyChoice("http://h:8080", A, "http_proxy", None)
+    given = Proxy.parse("https://user:secret@b.example:3128")
+    assert explain_proxy("http://h/", {"http": given}).proxy == "https://b.example:3128"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "kind"), [("nonsense://p", errors.InvalidRequest), ("http://p:x", errors.InvalidURL)]
+)
+def test_a_proxy_that_cannot_be_used_is_an_error_that_names_the_variable(environment, proxy, kind):
+    environment("https_proxy", proxy)
+    with pytest.raises(kind, match="https_proxy: ") as caught:
+        explain_proxy("https://h/")
+    assert type(caught.value) is kind
+    settings = ProxySettings()
+    with pytest.raises(kind) as caught:
+        settings.proxy("http", proxy)  # as of a subclass of ProxyHandler that has its own
+    assert "_proxy" not in str(caught.value)
+    environment("no_proxy", "h")
+    assert explain_proxy("https://h/").proxy is None
+
+
+def test_a_chain_is_shown_whole():
+    first, second = (
+        Proxy("a.example", 1080, kind="socks5", password="secret"),
+        Proxy("b.example", 80),
+    )
+    choice = explain_proxy("https://h/", {"https": second.replace(via=first)})
+    assert choice.proxy == "http://b.example via socks5://a.example"
+
+
+def test_what_a_scheme_cannot_go_through_is_an_error(environment):
+    environment("all_proxy", "socks5://a.example")
+    assert explain_proxy("https://h/").proxy == "socks5://a.example"
+    with pytest.raises(errors.InvalidRequest, match=r"all_proxy: ftp can't go through .* socks5"):
+        explain_proxy("ftp://h/")
+
+
+def test_what_is_no_url_is_an_error():
+    with pytest.raises(errors.InvalidURL):
+        explain_proxy("http://")
+
+
+def test_a_choice_is_a_value(environment):
+    environment("http_proxy", A)
+    choice = explain_proxy("http://[::1]/")
+    assert choice == explain_proxy("http://[::1]:80/other")
+    assert choice.origin == "http://[::1]"
+    assert pickle.loads(pickle.dumps(choice)) == choice
+
+
+def test_settings_name_the_schemes_that_have_a_proxy(environment):
+    environment("all_proxy", A)
+    environment("X_Y_proxy", A)
+    environment("default_proxy", A)
+    settings = ProxySettings()
+    assert tuple(settings.by_scheme) == SCHEMES_OF_ALL
+    assert settings.proxies == {"all": A, "x_y": A, "default": A}

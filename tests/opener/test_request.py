@@ -16,6 +16,7 @@ from mini_http import Request
 from mini_http.base import errors
 from mini_http.base.timeouts import Deadline
 from mini_http.base.url import URL
+from mini_http.connect.proxy import Proxy
 
 STOCK = urllib.request.Request
 PAGE = "http://www.example.com/dir/page?query"
@@ -297,7 +298,7 @@ CREDENTIALS = ("Proxy-Authorization", "Basic eDp5")
 def test_a_proxy_that_a_handler_chose_is_forgotten(url, forget):
     request = Request(url)
     request.selector = "*"
-    request.choose_proxy("proxy:3128", "http", CREDENTIALS[1])
+    request.choose_proxy(Proxy("proxy", 3128, CREDENTIALS[1]))
     assert request.host == "proxy:3128"
     assert request.unredirected_hdrs == {"Proxy-authorization": CREDENTIALS[1]}
     if forget == "begin":
@@ -312,7 +313,7 @@ def test_a_proxy_that_a_handler_chose_is_forgotten(url, forget):
 
 def test_what_a_proxy_was_answered_is_not_forgotten_with_it():
     request = Request(PAGE)
-    request.choose_proxy("proxy:3128", "http", CREDENTIALS[1])
+    request.choose_proxy(Proxy("proxy", 3128, CREDENTIALS[1]))
     request.add_unredirected_header("Proxy-Authorization", "answer")
     request.begin(THREAD)
     assert request.unredirected_hdrs == {"Proxy-authorization": "answer"}
@@ -320,9 +321,30 @@ def test_what_a_proxy_was_answered_is_not_forgotten_with_it():
 
 def test_a_proxy_without_credentials_is_forgotten_too():
     request = Request(PAGE)
-    request.choose_proxy("proxy:3128", "http")
+    request.choose_proxy(Proxy("proxy", 3128))
     assert (request.host, request.unredirected_hdrs) == ("proxy:3128", {})
     assert request.begin(THREAD).host == request.url.host
+
+
+def test_credentials_that_the_program_gave_are_not_replaced():
+    request = Request(PAGE, headers={"Proxy-Authorization": "given"})
+    request.choose_proxy(Proxy("proxy", 3128, CREDENTIALS[1]))
+    assert (request.unredirected_hdrs, request.headers) == ({}, {"Proxy-authorization": "given"})
+    assert request.begin(THREAD).proxy is None
+    assert request.headers == {"Proxy-authorization": "given"}
+
+
+@pytest.mark.parametrize("url", [PAGE, "https://example.com/a"])
+def test_what_only_leads_to_hosts_changes_nothing_of_what_is_asked(url):
+    request = Request(url)
+    proxy = Proxy("proxy", 1080, kind="socks5h", user="joe", password="secret")
+    request.choose_proxy(proxy)
+    assert request.proxy == proxy
+    assert (request.host, request.type) == (request.url.host, request.url.scheme)
+    assert (request.selector, request._tunnel_host) == (request.url.target, None)
+    assert request.unredirected_hdrs == {}
+    request.begin(THREAD)
+    assert (request.proxy, request._host) == (None, None)
 
 
 def test_a_proxy_that_the_program_named_is_not_forgotten():

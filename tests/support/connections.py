@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 import select
 import socket
+import ssl
 import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from support.inner_tls import InnerTLS, bottom
+
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Iterable
+    from typing import Any
 
 CONTENT_LENGTH = re.compile(rb"^content-length:[ \t]*([0-9]+)", re.I | re.M)
 CHUNKED = re.compile(rb"^transfer-encoding:[ \t]*chunked", re.I | re.M)
@@ -149,7 +152,11 @@ class Connection:
 
     def start_tls(self, context: ssl.SSLContext) -> None:
         """Answers the client's TLS handshake. A handshake that fails is the client's going."""
-        sock = context.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
+        sock: Any
+        if isinstance(self.sock, socket.socket) and not isinstance(self.sock, ssl.SSLSocket):
+            sock = context.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
+        else:
+            sock = InnerTLS(self.sock, context)
         self.sock = sock
         try:
             sock.do_handshake()
@@ -177,7 +184,7 @@ class Connection:
         self._interrupted = True
         try:
             # Not an SSLSocket's own: it takes TLS away from under the other thread.
-            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+            socket.socket.shutdown(bottom(self.sock), socket.SHUT_RDWR)
         except OSError:
             pass
 

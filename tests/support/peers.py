@@ -8,6 +8,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from support.connections import ClientGone
+from support.inner_tls import InnerTLS
 
 if TYPE_CHECKING:
     from support.connections import Connection
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 def end_in_tls(connection: Connection) -> None:
     """Says in TLS that no more bytes will come."""
-    assert isinstance(connection.sock, ssl.SSLSocket)
+    assert isinstance(connection.sock, (ssl.SSLSocket, InnerTLS))
     with contextlib.suppress(OSError):
         connection.sock.unwrap()
 

@@ -36,7 +36,9 @@ def shake_hands(
 ) -> ssl.SSLSocket:
     """The client's end, in TLS."""
     sock = socket.create_connection(server.address)
-    return start_tls(sock, name, settings, Deadline(seconds), sessions=sessions)
+    secured = start_tls(sock, name, settings, Deadline(seconds), sessions=sessions)
+    assert isinstance(secured, ssl.SSLSocket)
+    return secured
 
 
 @contextlib.contextmanager

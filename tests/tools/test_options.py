@@ -38,6 +38,7 @@ def test_a_url_alone_leaves_all_options_as_they_are() -> None:
         ("-m 1.5", "max_time", 1.5),
         ("--connect-timeout 2", "connect_timeout", 2.0),
         ("--cacert ca.pem", "cacert", "ca.pem"),
+        ("--explain", "explain", True),
         ("-H A:b", "header", (("A", "b"),)),
         ("-H a:b:c -H Empty; -H Gone:", "header", (("a", "b:c"), ("Empty", ""), ("Gone", None))),
     ],

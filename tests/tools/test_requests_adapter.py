@@ -28,7 +28,17 @@ from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth, HTTPDigestAuth, HTTPProxyAuth
 from support.documents import examples
 from support.servers import ScriptedServer
-from support.steps import Close, Drain, Expect, ExpectHead, Pause, Reset, Send, StartTLS
+from support.steps import (
+    Close,
+    Drain,
+    Expect,
+    ExpectBytes,
+    ExpectHead,
+    Pause,
+    Reset,
+    Send,
+    StartTLS,
+)
 from support.waits import PATIENCE
 from urllib3.util import SKIP_HEADER
 
@@ -869,6 +879,34 @@ def test_a_proxy_over_tls_must_show_a_good_certificate(certificates, ours):
         with pytest.raises(requests.exceptions.ProxyError, match="unknown issuer"):
             ours.get("http://host.example/", proxies=named)
     assert proxy.requests == []
+
+
+def test_a_proxy_over_tls_leads_to_hosts_and_is_verified_as_they_are(certificates, ours):
+    script = [StartTLS(certificates.good.server_context()), *tunnel(certificates)]
+    with ScriptedServer([script]) as proxy:
+        named = {"https": f"https://user:pass@localhost:{proxy.port}"}
+        with pytest.raises(requests.exceptions.SSLError, match="unknown issuer"):
+            ours.get("https://localhost/", proxies=named)
+    with ScriptedServer([script]) as proxy:
+        named = {"https": f"https://user:pass@localhost:{proxy.port}"}
+        verify = str(certificates.ca_file)
+        assert ours.get("https://localhost/", proxies=named, verify=verify).text == "ok"
+        ours.close()
+    assert [b"Proxy-Authorization" in request for request in proxy.requests] == [True, False]
+
+
+def test_a_socks_proxy_leads_to_hosts(ours):
+    hello, who = b"\x05\x02\x00\x02", b"\x01\x04user\x04pass"
+    there = b"\x05\x01\x00\x03\x0chost.example\x00\x50"
+    script = [
+        *(ExpectBytes(len(hello)), Send(b"\x05\x02"), ExpectBytes(len(who)), Send(b"\x01\x00")),
+        *(ExpectBytes(len(there)), Send(b"\x05\x00\x00\x01" + bytes(6)), OK),
+    ]
+    with ScriptedServer([script]) as proxy:
+        named = {"http": f"socks5h://user:pass@{proxy.authority}"}
+        assert ours.get("http://host.example/a", proxies=named).text == "ok"
+        ours.close()
+    assert bytes(proxy.connections[0].received).startswith(hello + who + there + b"GET /a HTTP/1.1")
 
 
 @pytest.mark.parametrize("status", [b"403 Forbidden", b"407 Proxy Authentication Required"])

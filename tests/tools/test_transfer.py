@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -388,6 +390,50 @@ def test_the_wire_is_shown_with_secrets_masked(run, demo_server) -> None:
     assert {"> Authorization: ***", "> Cookie: ***", "> X-Token: ***"} <= set(lines)
     assert f"* connected to 127.0.0.1:{demo_server.port}" in lines
     assert lines[-1] == "* the connection stays open"
+
+
+@pytest.fixture
+def proxies(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets variables, of which there are none about proxies before."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+    def set_variables(**variables: str) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return set_variables
+
+
+def test_it_is_shown_why_each_request_goes_through_a_proxy_or_not(run, proxies) -> None:
+    answers = [redirect("http://b.example/"), redirect("http://localhost:1/")]
+    with ScriptedServer([answers]) as server:
+        proxy = server.authority
+        proxies(http_proxy=f"http://me:secret@{proxy}", no_proxy="localhost")
+        ran = run("-v", "http://you:hidden@a.example/")
+    assert ran.code == 7
+    shown = [line for line in ran.err.splitlines() if "_proxy" in line]
+    assert shown == [
+        f"* http://a.example goes through http://{proxy}, as http_proxy says",
+        f"* http://b.example goes through http://{proxy}, as http_proxy says",
+        "* http://localhost:1 is reached directly: no_proxy has 'localhost'",
+    ]
+    assert "secret" not in ran.err
+    assert "hidden" not in ran.err
+
+
+def test_it_is_shown_once_where_another_handler_asks_the_proxy(run, proxies) -> None:
+    with ScriptedServer([OK]) as server:
+        proxies(ftp_proxy=server.authority)
+        ran = run("-v", "ftp://a.example/")
+    assert (ran.code, ran.out) == (0, b"ok")
+    assert ran.err.count("ftp_proxy") == 1
+
+
+def test_nothing_is_shown_of_proxies_where_none_is_set(run, proxies, demo_server) -> None:
+    proxies()
+    assert "proxy" not in run("-v", f"{demo_server.url}hello").err
 
 
 def test_how_a_certificate_failed_can_be_had_as_a_number(run, certificates: Certificates) -> None:

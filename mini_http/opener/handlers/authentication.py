@@ -238,3 +238,24 @@ def is_of_program(req: Any) -> bool:
 
     origin = URL.parse(req.full_url).origin
     return all(URL.parse(reply.url).origin == origin for reply in getattr(req, "history", ()))
+
+
+# --- what handlers know
+
+
+def proxy_password(
+    opener: Any, place: str, fields: Iterable[str]
+) -> tuple[str, str] | tuple[None, None]:
+    """User and password that a handler for proxies knows for the proxy at `place`, for the realm of
+    one of the challenges in `fields`; or two Nones.
+    """
+    from mini_http.codec.challenges import parse_challenges
+
+    realms = [challenge.get("realm") for challenge in parse_challenges(fields)]
+    for handler in getattr(opener, "handlers", ()):
+        if getattr(handler, "auth_header", "").lower() == "proxy-authorization":
+            for realm in realms:
+                user, password = handler.passwd.find_user_password(realm, place)
+                if user is not None and password is not None:
+                    return user, password
+    return None, None

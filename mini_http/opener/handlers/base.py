@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from mini_http.connect.dial import DialOptions
     from mini_http.opener.director import OpenerDirector
 
 
@@ -25,6 +26,15 @@ class BaseHandler:
     def add_parent(self, parent: OpenerDirector) -> None:
         """Called when the handler is added to `parent`."""
         self.parent = parent
+
+    def dial_options(self, own: DialOptions | None) -> DialOptions | None:
+        """How to dial: as the handler's `own` options say, to addresses that the opener allows."""
+        allow = getattr(getattr(self, "parent", None), "allow_address", None)
+        if allow is None or (own is not None and own.allow_address is not None):
+            return own
+        from mini_http.connect.dial import DEFAULT_OPTIONS
+
+        return (own or DEFAULT_OPTIONS).replace(allow_address=allow)
 
     def close(self) -> None:
         """Called when the opener is closed. Does nothing by itself."""

@@ -101,7 +101,7 @@ class FTPHandler(BaseHandler):
         """A connection that is logged in and in the directory `dirs`: an ftpwrapper, or another
         object with its `retrfile(file, type)`. Override it to connect otherwise.
         """
-        settings = None if self._options is None else self._settings(None)
+        settings = None if self.dial_options(self._options) is None else self._settings(None)
         return self._connect((user, passwd, host, port, dirs, timeout), settings)
 
     def connect_ftps(self, *account: Any) -> Any:
@@ -120,7 +120,7 @@ class FTPHandler(BaseHandler):
         from mini_http.connect.dial import DEFAULT_OPTIONS
         from mini_http.opener.ftp_client import FTPSettings
 
-        return FTPSettings(tls, self._options or DEFAULT_OPTIONS)
+        return FTPSettings(tls, self.dial_options(self._options) or DEFAULT_OPTIONS)
 
     def _address(self, host: str, port: int, deadline: Deadline) -> str:
         """An IPv4 address of the host, which is what overriders of `connect_ftp` expect; where

@@ -96,7 +96,7 @@ class GopherHandler(BaseHandler):
             url.port,
             timeout=deadline.within(timeout.connect).remaining(),
             limits=self._limits,
-            options=self._options,
+            options=self.dial_options(self._options),
         )
         client.timeout, client.deadline = timeout.read, deadline
         return client

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from ssl import SSLContext
     from typing import Any
 
+    from mini_http.base.errors import TunnelRefused
     from mini_http.connect.dial import DialOptions
+    from mini_http.connect.proxy import Proxy
     from mini_http.connect.tls import TLSSettings
     from mini_http.exchange.response import HTTPResponse
     from mini_http.keepalive.pool import Pool
@@ -64,6 +66,8 @@ class AbstractHTTPHandler(BaseHandler):
         self.pool = pool if pool is not None else shared_pool()
         self._options = options
         self._routes: dict[tuple[str, str, int | None], Route] = {}
+        self._known_proxies: dict[Proxy, Proxy] = {}
+        """With the password that they asked for."""
         self.set_http_debuglevel(self._usual_debuglevel() if debuglevel is None else debuglevel)
 
     def _usual_debuglevel(self) -> int:
@@ -125,7 +129,13 @@ class AbstractHTTPHandler(BaseHandler):
         method, target, fields = request.get_method(), request.selector, request.fields()
         if self._debuglevel > 0:
             _print_request(method, target, fields, request.secret_names)
-        response = self.pool.send(route, method, target, fields, body, timeout, request.deadline)
+        send = self.pool.send
+        try:
+            response = send(route, method, target, fields, body, timeout, request.deadline)
+        except base.errors.TunnelRefused as refusal:
+            unknown, route = route.proxy, self._route_with_password(route, refusal)
+            response = send(route, method, target, fields, body, timeout, request.deadline)
+            self._keep_password(unknown, route.proxy)
         if self._debuglevel > 0:
             _print_reply(response)
         response.url = request.full_url
@@ -138,7 +148,8 @@ class AbstractHTTPHandler(BaseHandler):
         url = request.url
         if len(self._routes) >= MOST_ROUTES:
             self._routes.clear()
-        route = Route(url.scheme, url.host, url.port or 0, self._settings(), self._options)
+        options = self.dial_options(self._options)
+        route = Route(url.scheme, url.host, url.port or 0, self._settings(), options)
         self._routes[url.origin] = route
         return route
 
@@ -150,25 +161,76 @@ class AbstractHTTPHandler(BaseHandler):
         """
         from mini_http.base.authority import read_place
         from mini_http.base.commands import command
-        from mini_http.connect.tunnel import Proxy
+        from mini_http.connect.proxy import Proxy
 
-        scheme, tls, options = request.type, self._settings(), self._options
+        scheme, tls = request.type, self._settings()
+        options = self.dial_options(self._options)
         secured = request.url.scheme in ("https", "ftps")
         if secured and (tls is None or request.has_proxy()):
             raise base.errors.InvalidRequest(f"a proxy would read this: {request.url!r}")
+        proxy = request.proxy
+        if proxy is not None and not proxy.reads_requests:
+            url = request.url
+            return Route(url.scheme, url.host, url.port or 0, tls, options, proxy)
         if request._tunnel_host is None:
-            way = Proxy.parse(f"{scheme}://{request.host}")
-            route = Route(scheme, way.host, way.port, tls, options)
+            if options is not None and request.has_proxy():
+                from mini_http.connect.dial import check_literal
+
+                # What is dialed is the proxy, and it is the proxy that looks the host up.
+                check_literal(request.url.host, request.url.port or 0, options)
+                options = options.replace(allow_address=None)
+            way = proxy or Proxy.parse(f"{scheme}://{request.host}")
+            if proxy is not None and proxy.is_secured:
+                tls = proxy.tls or self._usual_settings()  # its own, not the origins'
+            route = Route(scheme, way.host, way.port, tls, options, way.via)
             if not command(request.get_method()).idempotent:
                 self.pool.close_unproven(route)  # tinyproxy closes and does not say so
             return route
         host, port, _, _ = read_place(scheme, request._tunnel_host)
         fields = request.headers | request.unredirected_hdrs
-        way = Proxy.parse(request.host).replace(authorization=fields.get("Proxy-authorization"))
-        return Route(scheme, host, port or 0, tls, options, way)
+        way = proxy or Proxy.parse(request.host)
+        way = way.replace(authorization=fields.get("Proxy-authorization"))
+        return Route(scheme, host, port or 0, tls, options, self._known_proxies.get(way, way))
+
+    def _route_with_password(self, route: Route, refusal: TunnelRefused) -> Route:
+        """The route with the password that a handler of the opener knows for the proxy that refused
+        to lead on without one. Raises the refusal if there is none.
+        """
+        proxy = route.proxy
+        if refusal.status != 407 or refusal.headers is None or proxy is None:
+            raise refusal
+        if proxy.user is not None or refusal.proxy != proxy:
+            self._known_proxies.clear()  # the password may have changed: it is asked for anew
+            raise refusal
+        from mini_http.opener.handlers.authentication import proxy_password
+
+        fields = refusal.headers.get_all("Proxy-Authenticate", [])
+        user, password = proxy_password(self.parent, proxy.place, fields)
+        if user is None:
+            raise refusal
+        known = proxy.replace(user=user, password=password)
+        answered = known.answering(refusal, route.host, route.port)
+        if answered is None:
+            raise refusal
+        # Basic credentials do for every tunnel; others are calculated from the challenge for each.
+        is_basic = str(answered.authorization).lower().startswith("basic ")
+        return route.replace(proxy=answered if is_basic else known)
+
+    def _keep_password(self, unknown: Proxy | None, known: Proxy | None) -> None:
+        """Remembers a proxy with the password that it has taken."""
+        assert unknown is not None
+        assert known is not None
+        if len(self._known_proxies) >= MOST_ROUTES:
+            self._known_proxies.clear()
+        self._known_proxies[unknown] = known
 
     def _settings(self) -> TLSSettings | None:
         return None
+
+    def _usual_settings(self) -> TLSSettings:
+        from mini_http.connect.tls import DEFAULT_SETTINGS
+
+        return DEFAULT_SETTINGS
 
     # --- over a connection of a class that somebody else made
 
@@ -225,7 +287,8 @@ class AbstractHTTPHandler(BaseHandler):
         """
         if getattr(http_class, "__module__", None) not in POOLED_MODULES:
             return None
-        name, pool, options = http_class.__name__, self.pool, self._options
+        name, pool = http_class.__name__, self.pool
+        options = self.dial_options(self._options)
         if name == "HTTPConnection" and not arguments:
             return HTTPHandler(self._debuglevel, pool=pool, options=options).send
         if name == "HTTPSConnection" and arguments.keys() <= {"context"}:

@@ -9,24 +9,22 @@ http, ftp, gopher  for the whole URL (the absolute form of RFC 9112 section 3.2.
 
 Each request is looked at anew, those that follow a redirect too. A request whose program named its
 proxy with `set_proxy` is left as it is. Where the proxy that is named can't be used, that is an
-error: nothing goes to its host directly unless `proxy_bypass` says so.
+error: nothing goes to its host directly unless NO_PROXY says so. What decides is in
+`opener.proxies`; `explain_proxy` there tells of it.
 """
 
 from __future__ import annotations
 
+from mini_http import base
 from mini_http.opener.handlers.base import BaseHandler
-from mini_http.opener.proxies import getproxies, proxy_bypass, proxy_bypass_environment
+from mini_http.opener.proxies import ProxySettings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-SCHEMES_OF_ALL = ("http", "https", "ftp", "ftps", "gopher")
-"""What the proxy for "all" is for, where a scheme has none of its own."""
-
-NO_SCHEMES = frozenset({"all", "default", "no", "proxy", "unknown"})
-"""Names before "_proxy" that are no schemes; some of them would make other hooks than `*_open`."""
+    from mini_http.connect.proxy import Proxy
 
 
 class ProxyHandler(BaseHandler):
@@ -40,48 +38,53 @@ class ProxyHandler(BaseHandler):
     handler_order = 100
     """Before the handlers that open a connection."""
 
-    def __init__(self, proxies: Mapping[str, str] | None = None) -> None:
+    def __init__(self, proxies: Mapping[str, str | Proxy] | None = None) -> None:
         if proxies is not None and not hasattr(proxies, "keys"):
             raise TypeError("proxies must be a mapping of schemes to URLs")
-        self._no = None if proxies is None else proxies.get("no")
-        self.proxies = getproxies() if proxies is None else proxies
-        by_scheme = {scheme.lower(): proxy for scheme, proxy in self.proxies.items()}
-        for_all = dict.fromkeys(SCHEMES_OF_ALL, by_scheme.get("all"))
-        for scheme, proxy in (for_all | by_scheme).items():
-            if proxy and scheme not in NO_SCHEMES and "_" not in scheme:
-                setattr(self, f"{scheme}_open", self._hook(proxy, scheme))
+        self._settings = ProxySettings(proxies)
+        self.proxies = self._settings.proxies
+        for scheme, setting in self._settings.by_scheme.items():
+            assert setting.value is not None
+            setattr(self, f"{scheme}_open", self._hook(setting.value, scheme))
 
-    def _hook(self, proxy: str, scheme: str) -> Callable[[Any], Any]:
+    def _hook(self, proxy: str | Proxy, scheme: str) -> Callable[[Any], Any]:
         return lambda request: self.proxy_open(request, proxy, scheme)
 
-    def proxy_open(self, req: Any, proxy: str, type: str) -> Any:
+    def proxy_open(self, req: Any, proxy: str | Proxy, type: str) -> Any:
         """Makes `req`, a request of the scheme `type`, go through `proxy`, unless it is not to.
 
         None leaves it to the handler that opens it. A request that another scheme's handler has
         to open from here on is handed to the opener again; then this is its reply. Raises
         InvalidRequest for a proxy of a kind that is not supported, InvalidURL for one that is none.
         """
-        from mini_http.connect.tunnel import Proxy
-
-        if req._tunnel_host or req.has_proxy():
+        if req._tunnel_host or req.has_proxy() or getattr(req, "proxy", None) is not None:
             return None  # by set_proxy, or by this handler before it was handed on
-        if req.host and self._is_direct(req.host):
+        if req.host and self._settings.bypass(type, req.host) is not None:
             return None
-        way = Proxy.parse(proxy)
-        if type == "https":
-            way.check_that_it_leads_on()
-        authorization = None if req.has_header("Proxy-authorization") else way.authorization
-        is_handed_on = type not in ("https", way.kind)
+        way = self._settings.proxy(type, proxy)
+        is_handed_on = way.reads_requests and type not in ("https", way.kind)
         if hasattr(req, "choose_proxy"):
-            req.choose_proxy(way.place, way.kind, authorization)
+            req.choose_proxy(way)
+            self._ask_jars_again(req)
         else:
-            if authorization is not None:
-                # Not add_header, as in urllib: a redirect may lead to another proxy, or to none.
-                req.add_unredirected_header("Proxy-Authorization", authorization)
-            req.set_proxy(way.place, way.kind)
+            self._choose_in_urllibs(req, way)
         return self.parent.open(req, timeout=req.timeout) if is_handed_on else None
 
-    def _is_direct(self, host: str) -> bool:
-        if self._no is not None:
-            return proxy_bypass_environment(host, {"no": self._no})
-        return proxy_bypass(host)
+    def _ask_jars_again(self, req: Any) -> None:
+        """A proxy reads what it is sent, so it gets no cookies that are for secure connections, as
+        a server on this machine does.
+        """
+        if req.has_proxy():
+            for handler in getattr(getattr(self, "parent", None), "handlers", ()):
+                if hasattr(handler, "cookiejar"):
+                    handler.http_request(req)
+
+    def _choose_in_urllibs(self, req: Any, way: Proxy) -> None:
+        """As `choose_proxy`, for a request of urllib's in an opener of urllib's."""
+        is_in_the_way = way.is_secured and req.type == "https"  # urllib begins no TLS in TLS
+        if not way.reads_requests or way.via is not None or is_in_the_way:
+            raise base.errors.InvalidRequest(f"urllib's opener can't use {way!r}")
+        if way.authorization is not None and not req.has_header("Proxy-authorization"):
+            # Not add_header, as in urllib: a redirect may lead to another proxy, or to none.
+            req.add_unredirected_header("Proxy-Authorization", way.authorization)
+        req.set_proxy(way.place, way.kind)

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 from support.python_server import EchoServer
 from support.servers import ScriptedServer
-from support.steps import Drain, Expect, Send
+from support.steps import Close, Drain, Expect, Send
 
 from mini_http import (
     BaseHandler,
@@ -24,7 +24,10 @@ from mini_http import (
     HTTPSHandler,
     OpenerDirector,
     Pool,
+    Proxy,
+    ProxyBasicAuthHandler,
     Request,
+    Route,
     Timeout,
     TLSSettings,
     build_opener,
@@ -34,6 +37,7 @@ from mini_http.base.timeouts import NOT_GIVEN
 from mini_http.connect.tls import DEFAULT_SETTINGS
 from mini_http.exchange.request_body import FORM_TYPE, RequestBody
 from mini_http.keepalive.pool import shared_pool
+from mini_http.opener.handlers import http as http_handlers
 
 HELLO = b"HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nX-Own: 1\r\n\r\nhello"
 SHORT = 0.05
@@ -739,3 +743,159 @@ def test_another_connection_sends_what_is_for_a_proxy_to_a_proxy_only(own_class)
                 "proxy-authorization" in account(opener_over(own_class).open(request))["headers"]
             )
     assert seen == [False, True]
+
+
+# --- through proxies: what route a request takes
+
+OPENED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+WHO = b'HTTP/1.1 407 Who\r\nProxy-Authenticate: %b realm="here", nonce="n"\r\n\r\n'
+JOE = b"\r\nProxy-Authorization: Basic am9lOnBhc3N3b3Jk\r\n"
+
+
+def proxied(url, proxy):
+    request = Request(url)
+    request.choose_proxy(proxy)
+    return request
+
+
+class Asked(Pool):
+    """Sends nothing; says along which route it would."""
+
+    def send(self, route, *_):
+        raise Along(route)
+
+
+class Along(Exception):
+    """Raised in place of sending along a route."""
+
+
+def route_of(request, handler):
+    with pytest.raises(Along) as caught:
+        handler.send(request)
+    return caught.value.args[0]
+
+
+def test_each_kind_of_proxy_has_its_route():
+    own, origins = TLSSettings(server_name="own"), TLSSettings(server_name="origins")
+    plain, secured = HTTPHandler(pool=Asked()), HTTPSHandler(pool=Asked(), tls=origins)
+    socks = Proxy("proxy", 1080, kind="socks5h")
+    assert route_of(proxied("http://a/", socks), plain) == Route("http", "a", 80, proxy=socks)
+    assert route_of(proxied("https://a/", socks), secured) == (
+        Route("https", "a", 443, origins, proxy=socks)
+    )
+    http = Proxy("proxy", 3128, via=socks)
+    assert route_of(proxied("http://a/", http), plain) == Route("http", "proxy", 3128, proxy=socks)
+    assert route_of(proxied("https://a/", http), secured).proxy == http
+    post = Request("http://a/", b"body")
+    post.choose_proxy(http)
+    assert route_of(post, plain) == Route("http", "proxy", 3128, proxy=socks)
+    for tls, used in ((own, own), (None, DEFAULT_SETTINGS)):
+        https = Proxy("proxy", 3129, kind="https", tls=tls)
+        assert route_of(proxied("http://a/", https), secured) == Route("https", "proxy", 3129, used)
+        tunnel = route_of(proxied("https://a/", https), secured)
+        assert tunnel == Route("https", "a", 443, origins, proxy=https)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({"type": "http"}, "a proxy would read this"), ({"selector": "https://a/"}, "would read")],
+)
+def test_no_proxy_reads_what_is_for_tls(changes, words):
+    request = proxied("https://a/", Proxy("proxy", 3128))
+    for name, value in changes.items():
+        setattr(request, name, value)
+    handler = (HTTPHandler if "type" in changes else HTTPSHandler)(pool=Asked())
+    with pytest.raises(errors.InvalidRequest, match=words):
+        handler.send(request)
+
+
+def tunnelling(pool, server, *passwords):
+    """An opener whose requests for http go through tunnels; and a function that opens one."""
+    handler = ProxyBasicAuthHandler()
+    for realm, user, password in passwords:
+        handler.add_password(realm, server.authority, user, password)
+    opener = build_opener(HTTPHandler(pool=pool), *([handler] if passwords else []))
+
+    def fetch(host="a"):
+        request = Request(f"http://{host}/")
+        request.host, request._tunnel_host = server.authority, host
+        return opener.open(request).read()
+
+    return handler, fetch
+
+
+def test_a_basic_password_that_a_tunnel_asked_for_is_remembered(pool):
+    scripts = [[WHO % b"Basic"], [OPENED, HELLO, HELLO, Drain()], [OPENED, HELLO, Drain()]]
+    with ScriptedServer(scripts) as server:
+        _, fetch = tunnelling(pool, server, ("other", "x", "y"), ("here", "joe", "password"))
+        for host in ("a", "a", "b"):
+            assert fetch(host) == b"hello"
+        pool.close()
+    asked = [request for request in server.requests if request.startswith(b"CONNECT")]
+    assert [JOE in request for request in asked] == [False, True, True]
+
+
+def test_digest_is_asked_for_by_each_new_connection(pool):
+    who = WHO % b"Digest"
+    scripts = [[who], [who], [OPENED, HELLO, HELLO, Drain()], [who], [OPENED, HELLO, Drain()]]
+    with ScriptedServer(scripts) as server:
+        _, fetch = tunnelling(pool, server, ("here", "joe", "password"))
+        for host in ("a", "a", "b"):
+            assert fetch(host) == b"hello"
+        pool.close()
+    asked = [request for request in server.requests if request.startswith(b"CONNECT")]
+    answers = [b"Proxy-Authorization: Digest " in request for request in asked]
+    assert answers == [False, False, True, False, True]
+
+
+def test_a_password_that_was_refused_is_looked_up_anew(pool):
+    refused = WHO % b"Basic"
+    scripts = [refused, refused, refused, [OPENED, HELLO], refused, refused, [OPENED, HELLO]]
+    with ScriptedServer(scripts) as server:
+        handler, fetch = tunnelling(pool, server, ("here", "joe", "wrong"))
+        with pytest.raises(errors.TunnelRefused):
+            fetch()
+        handler.add_password("here", server.authority, "joe", "password")
+        assert fetch() == b"hello"
+        with pytest.raises(errors.TunnelRefused):
+            fetch()  # with the password that was right before
+        assert fetch() == b"hello"
+        pool.close()
+    assert [JOE in request for request in server.requests if b"CONNECT" in request] == (
+        [False, False, False, True, True, False, True]
+    )
+
+
+NOT_ANSWERED = {
+    "another status": (b"HTTP/1.1 403 No\r\n\r\n", [("here", "joe", "password")]),
+    "no reply": (Drain(), [("here", "joe", "password")]),
+    "another realm": (WHO % b"Basic", [("there", "joe", "password")]),
+    "nobody knows": (WHO % b"Basic", []),
+    "a scheme that is not known": (WHO % b"Unheard-of", [("here", "joe", "password")]),
+}
+
+
+@pytest.mark.parametrize(("step", "passwords"), NOT_ANSWERED.values(), ids=NOT_ANSWERED)
+def test_a_tunnel_that_is_refused_for_good_is_an_error(pool, step, passwords):
+    script = [Expect(), Close()] if isinstance(step, Drain) else [step]
+    with ScriptedServer([script]) as server:
+        _, fetch = tunnelling(pool, server, *passwords)
+        with pytest.raises(errors.TunnelRefused):
+            fetch()
+    assert len(server.requests) == 1
+
+
+def test_no_more_proxies_are_remembered_than_routes(pool, monkeypatch):
+    monkeypatch.setattr(http_handlers, "MOST_ROUTES", 1)
+    scripts = [[WHO % b"Basic"], [OPENED, HELLO, Drain()]]
+    handler = HTTPHandler(pool=pool)
+    passwords = ProxyBasicAuthHandler()
+    opener = build_opener(handler, passwords)
+    for _ in range(2):
+        with ScriptedServer(scripts) as server:
+            passwords.add_password("here", server.authority, "joe", "password")
+            request = Request("http://a/")
+            request.host, request._tunnel_host = server.authority, "a"
+            assert opener.open(request).read() == b"hello"
+            pool.close()
+        assert len(handler._known_proxies) == 1

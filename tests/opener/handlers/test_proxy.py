@@ -16,8 +16,10 @@ from mini_http import (
     build_opener,
 )
 from mini_http.base import errors
+from mini_http.connect.proxy import Proxy
 from mini_http.opener.handlers.base import BaseHandler
-from mini_http.opener.handlers.proxy import SCHEMES_OF_ALL, ProxyHandler
+from mini_http.opener.handlers.proxy import ProxyHandler
+from mini_http.opener.proxies import SCHEMES_OF_ALL
 
 pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
 
@@ -194,11 +196,15 @@ def test_a_subclass_may_choose_another_proxy(noting):
 # --- proxies that can't be used
 
 UNUSABLE = {
-    "SOCKS": ({"http": "socks5://proxy:1080"}, PAGE, "'socks5' are not supported"),
-    "SOCKS for https": ({"https": "socks5h://proxy"}, SECURE_PAGE, "'socks5h' are not supported"),
-    "SOCKS for all": ({"all": "socks4a://proxy"}, SECURE_PAGE, "'socks4a' are not supported"),
+    "SOCKS for ftp": (
+        *(
+            {"all": "socks4a://proxy"},
+            "ftp://origin.example/file",
+            "through proxies of type socks4a",
+        ),
+    ),
+    "SOCKS 6": ({"http": "socks6://proxy:1080"}, PAGE, "'socks6' are not supported"),
     "ftp": ({"http": "ftp://proxy"}, PAGE, "'ftp' are not supported"),
-    "TLS for https": ({"https": "https://proxy"}, SECURE_PAGE, "type 'https' are not supported"),
     "no host": ({"http": "http://"}, PAGE, "no host given"),
     "no port": ({"http": "proxy:secret"}, PAGE, "nonnumeric port"),
     "one slash": ({"http": "file:/proxy"}, PAGE, "needs two slashes"),
@@ -214,12 +220,59 @@ def test_a_proxy_that_can_not_be_used_is_an_error(noting, proxies, url, words):
     assert asked == []
 
 
-@pytest.mark.parametrize("scheme", ["socks5", "https"])
+@pytest.mark.parametrize("scheme", ["socks6", "ftp"])
 def test_an_error_shows_no_password(noting, scheme):
     opener, _ = noting({"https": f"{scheme}://user:secret@proxy"})
     with pytest.raises(errors.InvalidRequest) as caught:
         opener.open(SECURE_PAGE)
     assert "secret" not in str(caught.value)
+
+
+ONLY_OURS = {
+    "SOCKS": "socks5://user:secret@proxy",
+    "TLS in TLS": "https://user:secret@proxy",
+    "a chain": Proxy("proxy", 80, via=Proxy("first", 80, f"Basic {CREDENTIALS}")),
+}
+
+
+@pytest.mark.parametrize("proxy", ONLY_OURS.values(), ids=ONLY_OURS)
+def test_what_urllibs_opener_can_not_do_is_refused_there(proxy):
+    opener, handler = urllib.request.OpenerDirector(), Noting()
+    opener.add_handler(ProxyHandler({"https": proxy}))
+    opener.add_handler(handler)
+    with pytest.raises(errors.InvalidRequest, match="urllib's opener can't use Proxy") as caught:
+        opener.open(SECURE_PAGE)
+    assert not {"secret", CREDENTIALS} & set(str(caught.value).split("'"))
+    assert handler.asked == []
+
+
+@pytest.mark.parametrize("url", [PAGE, SECURE_PAGE])
+@pytest.mark.parametrize("kind", ["socks4", "socks4a", "socks5", "socks5h"])
+def test_what_only_leads_to_hosts_is_asked_for_what_was_asked(kind, url):
+    seen = []
+
+    class Seeing(Noting):
+        def note(self, request):
+            seen.append((request.proxy, request.has_proxy()))
+            return super().note(request)
+
+        http_open = https_open = note
+
+    opener, handler = OpenerDirector(), Seeing()
+    opener.add_handler(ProxyHandler({"all": f"{kind}://proxy"}))
+    opener.add_handler(handler)
+    assert opener.open(url) == "noted"
+    assert seen == [(Proxy("proxy", 1080, kind=kind), False)]
+    scheme = url.partition(":")[0]
+    assert handler.asked == [(scheme, "origin.example", "/page", None)]
+
+
+def test_a_proxy_may_be_given_as_a_value():
+    opener, handler = OpenerDirector(), Noting()
+    opener.add_handler(ProxyHandler({"http": Proxy("proxy", 3128)}))
+    opener.add_handler(handler)
+    assert opener.open(PAGE) == "noted"
+    assert handler.asked == [("http", "proxy:3128", PAGE, None)]
 
 
 # --- requests that have a proxy

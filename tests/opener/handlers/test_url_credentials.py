@@ -18,8 +18,8 @@ from mini_http import (
     build_opener,
 )
 from mini_http.base import errors
-from mini_http.base.value import Value
 from mini_http.codec.credentials import basic_credentials
+from mini_http.connect.proxy import Proxy
 from mini_http.exchange.request_body import watched
 from mini_http.opener.handlers.url_credentials import URLCredentialsHandler
 
@@ -210,12 +210,9 @@ def test_the_password_is_not_sent_in_clear_once_a_digest_answer_was_refused(pool
 # --- proxies
 
 
-class WithCredentials(Value):
-    """What is asked of a proxy that has a user."""
-
-    user: str | None = "user"
-    password: str | None = HIDDEN
-    authorization: str | None = None
+def at(place, user="user", authorization=None):
+    """A proxy that has a user."""
+    return Proxy.parse(place).replace(user=user, password=HIDDEN, authorization=authorization)
 
 
 class Proxied(BaseHandler):
@@ -223,16 +220,12 @@ class Proxied(BaseHandler):
 
     handler_order = 100
 
-    def __init__(self, place, proxy):
-        self.place, self.proxy = place, proxy
+    def __init__(self, proxy):
+        self.proxy = proxy
 
     def http_open(self, request):
-        if request.has_proxy():
-            return
-        request.proxy = self.proxy
-        request.set_proxy(self.place, "http")
-        if getattr(self.proxy, "authorization", None) is not None:
-            request.add_unredirected_header("Proxy-Authorization", self.proxy.authorization)
+        if not request.has_proxy():
+            request.choose_proxy(self.proxy)
 
 
 FROM_PROXY = b"HTTP/1.1 407 Asks\r\nProxy-Authenticate: %b\r\nContent-Length: 0\r\n\r\n"
@@ -242,7 +235,7 @@ DIGEST = FROM_PROXY % b'Digest realm="r", nonce="n", qop="auth"'
 @pytest.mark.parametrize("unasked", [None, CREDENTIALS], ids=["asked", "Basic unasked"])
 def test_a_proxy_that_asks_gets_the_user_and_password_of_its_url(pool, unasked):
     with ScriptedServer([[DIGEST, HELLO]]) as proxy:
-        way = Proxied(proxy.authority, WithCredentials(authorization=unasked))
+        way = Proxied(at(proxy.authority, authorization=unasked))
         assert opener_with(pool, way).open("http://origin.example/a").read() == b"hello"
     first, second = fields(proxy, "proxy-authorization")
     assert first == unasked
@@ -252,17 +245,16 @@ def test_a_proxy_that_asks_gets_the_user_and_password_of_its_url(pool, unasked):
 
 def test_a_proxy_that_refuses_what_it_was_sent_unasked_is_not_sent_it_again(pool):
     with ScriptedServer([FROM_PROXY % b"Basic realm=a"]) as proxy:
-        way = Proxied(proxy.authority, WithCredentials(authorization=CREDENTIALS))
+        way = Proxied(at(proxy.authority, authorization=CREDENTIALS))
         with pytest.raises(HTTPError, match="407") as caught:
             opener_with(pool, way).open("http://origin.example/")
         caught.value.close()
     assert fields(proxy, "proxy-authorization") == [CREDENTIALS]
 
 
-@pytest.mark.parametrize("known", [None, WithCredentials(user=None)], ids=["none", "no user"])
-def test_a_proxy_without_a_user_gets_none(pool, known):
+def test_a_proxy_without_a_user_gets_none(pool):
     with ScriptedServer([DIGEST]) as proxy:
-        opener = opener_with(pool, Proxied(proxy.authority, known))
+        opener = opener_with(pool, Proxied(at(proxy.authority, user=None)))
         with pytest.raises(HTTPError, match="407") as caught:
             opener.open(f"http://user:{HIDDEN}@origin.example/")
         caught.value.close()
@@ -273,7 +265,7 @@ def test_a_proxy_without_a_user_gets_none(pool, known):
 def test_an_origin_that_plays_the_proxy_gets_nothing(pool):
     with ScriptedServer([DIGEST]) as server:
         request = Request(url_of(server))
-        request.proxy = WithCredentials()
+        request.proxy = at("proxy.example")
         with pytest.raises(HTTPError, match="407") as caught:
             opener_with(pool).open(request)
         caught.value.close()
