@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 RECEIVE_BYTES = 64 * 1024
 """What one receive asks for: more than most replies have, and what recv allocates quickly."""
 
+PIECE_BYTES = 256 * 1024
+"""What is sent at once over a stream that can't be asked whether it takes more."""
+
 NOT_ARMED = -1.0
 """The stream's wait is not known: no wait that anyone asks for equals it."""
 
@@ -223,8 +226,12 @@ class Connection:
                 return True
             stream = self._ready()
             if not can_send_some(stream):
-                self.write(data)
-                return True
+                # It can't be asked whether it takes output: it gets a little, between two looks.
+                has_come = is_watching and self.has_input()
+                if not has_come:
+                    self.write(data[:PIECE_BYTES])
+                    data = data[PIECE_BYTES:]
+                continue
             has_input, takes_output = wait_to_send(stream, self._armed, is_watching)
             has_come = is_watching and has_input and self.has_input()
             if has_come:

@@ -495,6 +495,29 @@ def test_sending_stops_when_something_comes_in(served):
         assert client.readline() == b"stop"
 
 
+class Answered(Wrapped):
+    """As a TLS stream over another one: it can't be asked whether it takes output."""
+
+    taken = 0
+
+    def __init__(self, sock, peer):
+        super().__init__(sock)
+        self.peer = peer
+        self.sendall = self.answer
+
+    def answer(self, data):
+        self.taken += len(data)
+        self.peer.sendall(b"stop\n")
+
+
+def test_sending_over_what_is_no_socket_stops_when_something_comes_in(ends):
+    stream = Answered(*ends)
+    with SimpleClient.over(stream, timeout=PATIENCE) as client:
+        assert not client.write_unless_input(memoryview(bytes(1 << 24)))
+        assert client.readline() == b"stop"
+    assert 0 < stream.taken < 1 << 24
+
+
 def test_nothing_is_sent_when_something_is_buffered(client, peer):
     peer.sendall(b"1\n2\n")
     assert client.readline() == b"1"
