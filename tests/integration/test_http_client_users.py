@@ -701,7 +701,9 @@ def test_bad_certificates_are_refused(session, requests, pool, urllib3, nginx, p
         pool.request("GET", url)
 
 
-@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.filterwarnings(
+    "ignore:Unverified HTTPS request", "ignore::mini_http.UnverifiedTLSWarning"
+)
 @pytest.mark.parametrize("port", ["wrong_name", "expired", "self_signed", "unknown_issuer"])
 def test_bad_certificates_are_taken_by_who_says_so(session, nginx, files, port):
     assert session.get(f"{getattr(nginx, port)}/1k", verify=False).content == files["1k"]
