@@ -74,10 +74,12 @@ def start_tls(
         # Another class of contexts may verify the chain itself, and a resumed session has none.
         if sessions is not None and type(context) is ssl.SSLContext:
             session = sessions.take(context)
-        stream.settimeout(deadline.check(f"in the TLS handshake with {name}"))
+        seconds = deadline.check(f"in the TLS handshake with {name}")
+        stream.settimeout(seconds)
         if not isinstance(stream, socket.socket) or isinstance(stream, ssl.SSLSocket):
             _check_that_it_verifies(context)
             tls = TLSStream(stream, context, as_sent(name), session)
+            tls.settimeout(seconds)
         else:
             tls = context.wrap_socket(
                 stream,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import suppress
+from time import monotonic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class TLSStream:
     ) -> None:
         self._stream = stream
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._seconds: float | None = None
         self._engine = context.wrap_bio(
             self._incoming,
             self._outgoing,
@@ -68,7 +70,8 @@ class TLSStream:
             self._run(self._engine.write, view[start : start + PIECE_BYTES])
 
     def settimeout(self, seconds: float | None, /) -> None:
-        """Bounds each later wait."""
+        """Bounds each later call as a whole, as ssl's own sockets do."""
+        self._seconds = seconds
         self._stream.settimeout(seconds)
 
     def fileno(self) -> int:
@@ -121,16 +124,15 @@ class TLSStream:
 
     def _run(self, step: Any, *arguments: Any) -> Any:
         """Has the engine do a step, with the I/O that it needs for that."""
+        until = None
         while True:
             try:
                 result = step(*arguments)
             except ssl.SSLWantReadError:
                 self._flush()
-                data = self._stream.recv(RECORD_BYTES)
-                if data:
-                    self._incoming.write(data)
-                else:
-                    self._incoming.write_eof()
+                if until is None and self._seconds:
+                    until = monotonic() + self._seconds
+                self._take_in(until)
             except ssl.SSLError:
                 with suppress(OSError):
                     self._flush()  # the alert that says why
@@ -138,6 +140,23 @@ class TLSStream:
             else:
                 self._flush()
                 return result
+
+    def _take_in(self, until: float | None) -> None:
+        """Hands what has come, or the end, to the engine; waits for it no longer than `until`."""
+        if until is not None:
+            left = until - monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._stream.settimeout(left)
+        try:
+            data = self._stream.recv(RECORD_BYTES)
+        finally:
+            if until is not None:
+                self._stream.settimeout(self._seconds)
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
 
     def _flush(self) -> None:
         if self._outgoing.pending:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import os
 import socket
 import ssl
@@ -17,6 +18,7 @@ from support.waits import PATIENCE, SOON
 
 from mini_http import HTTPClient, Pool, Timeout, TLSSettings
 from mini_http.base import errors
+from mini_http.connect import tls_stream
 from mini_http.connect.proxy import Proxy
 from mini_http.connect.simple_client import SimpleClient
 from mini_http.connect.streams import can_send_some, is_only_waiting, is_plain
@@ -225,6 +227,20 @@ def test_a_handshake_is_bounded(over):
     stream.settimeout(SOON)
     with pytest.raises(TimeoutError):
         stream.do_handshake()
+
+
+def test_a_peer_that_trickles_does_not_outlast_the_wait(monkeypatch):
+    """Each byte comes in time, and the record never ends."""
+    seconds = itertools.count()
+    monkeypatch.setattr(tls_stream, "monotonic", lambda: float(next(seconds)))
+    below = ScriptedStream(itertools.chain([b"\x16\x03\x03\x40\x00"], itertools.repeat(b"\0")))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    stream = TLSStream(below, context, b"localhost")
+    stream.settimeout(5)
+    with pytest.raises(TimeoutError):
+        stream.do_handshake()
+    assert below.receives < 6
+    assert below.timeouts[-1] == 5
 
 
 # --- as a stream of a client
