@@ -135,8 +135,8 @@ _EXTENSION = r"(?! )[ -:<-~]*+(?<! )"
 def write_set_cookie(said: SetCookie) -> str:
     """The Set-Cookie line that says this, as servers should write it (section 4.1.1).
 
-    `parse_set_cookie` reads the same from it. Raises ValueError, which names the part at fault but
-    not the value, for what the grammar does not have: no name, a value that is to be quoted or
+    `parse_set_cookie` reads the same from it. Raises ValueError, in which the cookie's value does
+    not stand, for what the grammar does not have: no name, a value that is to be quoted or
     encoded first, a Max-Age below 1 (to drop a cookie, write an Expires that is over).
     """
     attributes = _attributes_of(said)

@@ -53,6 +53,9 @@ class Request:
     site_for_cookies: str | None = None
     """The URL or host of the page that asks for this, for SameSite cookies; None if the program
     itself does. An `origin_req_host` of another host says so, too."""
+    is_chosen: bool | None = None
+    """Of one that follows a redirect, whether a user chose the first one, as by following a link;
+    `unverifiable` is always true then. None of the first one, of which that says it."""
     jar_field: tuple[str, str] = ("", "")
     """The Cookie field that the program gave, and the one that a jar made of it."""
     decode_content = False

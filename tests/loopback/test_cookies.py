@@ -386,6 +386,27 @@ def test_who_asked_first_is_who_asks_after_a_redirect(opener, jar):
     assert "set" not in jar
 
 
+@pytest.mark.parametrize("hops", [1, 2])
+def test_a_link_that_was_followed_is_one_after_redirects_too(opener, jar, hops):
+    pages = {
+        "/": sets(*SITES, ANYWHERE),
+        "/link2": sets("first=1", status=302, to="/link1"),
+        "/link1": sets("set=1", status=302, to="/there"),
+        "/there": sets("login=1; SameSite=Strict"),
+    }
+    with PageServer(pages) as server:
+        fetch(opener, server.url)
+        request = Request(f"{server.url}link{hops}")
+        request.site_for_cookies = "http://other.example/page"
+        opener.open(request).close()
+        assert "lax=1; unsaid=1; none=1" in server.seen[-1][1]
+        assert "strict=1" not in server.seen[-1][1]
+        form = Request(f"{server.url}link{hops}", data=b"x=1")
+        form.site_for_cookies = "http://other.example/page"
+        opener.open(form).close()
+    assert jar["set"] == jar["login"] == "1"
+
+
 def test_a_redirect_by_another_site_does_not_keep_a_programs_own_request_from_its_cookies(opener):
     """It is the program that asks, and it asked for whatever the server leads to."""
     with PageServer({"/": sets(*SITES)}) as home:

@@ -19,7 +19,8 @@ _CHARACTERS = st.one_of(st.sampled_from('"\\,= #$%a'), _BYTES)
 _TEXT = st.text(_CHARACTERS, max_size=12).map(lambda text: text.strip(" "))
 _NAME = _TEXT.map(lambda text: text.replace("=", ""))
 _WORD = st.text(st.sampled_from('ab"\\.!\xa0\xe9'), min_size=1, max_size=6)
-_HOSTS = st.sampled_from(["example.com", "www.example.com", "localhost", "127.0.0.1", "::1"])
+_ADDRESSES = ["127.0.0.1", "::1"]
+_HOSTS = st.sampled_from(["example.com", "www.example.com", "localhost", *_ADDRESSES])
 _REST_NAMES = st.sampled_from(["Priority", "Partitioned", "x-a", "httponly", "SAMESITE"])
 _REST_VALUES = st.one_of(st.none(), _TEXT)
 _SAME_SITE = st.sampled_from([None, "Strict", "Lax", "None"])
@@ -37,7 +38,8 @@ def cookies(draw: st.DrawFn, *, plain: bool = False, words: bool = False) -> Coo
     elif not name + value:
         value = "value"
     rest: dict[str, Any] = {}
-    dotted = draw(st.booleans())
+    host = draw(_HOSTS)
+    dotted = draw(st.booleans()) and host not in _ADDRESSES
     port = None if plain else draw(st.sampled_from([None, "80", "80,81"]))
     expires = draw(st.one_of(st.none(), st.integers(1, 253402300799)))
     if not plain:
@@ -51,7 +53,7 @@ def cookies(draw: st.DrawFn, *, plain: bool = False, words: bool = False) -> Coo
         value,
         port,
         port is not None and draw(st.booleans()),
-        f"{'.' if dotted else ''}{draw(_HOSTS)}",
+        f"{'.' if dotted else ''}{host}",
         dotted,
         dotted if plain else draw(st.booleans()),
         draw(st.sampled_from(["/", "/a", "/a/b;c", "/\xe9"])),

@@ -10,6 +10,8 @@ import time
 
 from mini_http.base.likeness import loaded_class
 from mini_http.codec.set_cookie import SAME_SITE
+from mini_http.opener.cookies.public_suffix import is_address
+from mini_http.opener.cookies.rules import canonical
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +31,6 @@ class Cookie:
     SameSite stand in `rest`, as there.
     """
 
-    port: str | None = None
-    port_specified = False
-    comment: str | None = None
-    comment_url: str | None = None
-    rfc2109 = False
     serial = 0
     """The place among the cookies of a jar that were made at the same moment."""
 
@@ -54,7 +51,7 @@ class Cookie:
         discard: bool,
         comment: str | None,
         comment_url: str | None,
-        rest: Mapping[str, Any],
+        rest: Mapping[str, Any] | None,
         rfc2109: bool = False,
     ) -> None:
         if port is None and port_specified is True:
@@ -62,9 +59,9 @@ class Cookie:
         self.version = None if version is None else int(version)
         self.name = name
         self.value = value
-        if port is not None:
-            self.port, self.port_specified = port, port_specified
-        self.domain = domain.lower()
+        self.port = port
+        self.port_specified = port_specified
+        self.domain = canonical(domain)
         self.domain_specified = domain_specified
         self.domain_initial_dot = domain_initial_dot
         self.path = path
@@ -72,11 +69,10 @@ class Cookie:
         self.secure = secure
         self.expires = None if expires is None else int(float(expires))
         self.discard = discard
-        if comment is not None or comment_url is not None:
-            self.comment, self.comment_url = comment, comment_url
-        if rfc2109:
-            self.rfc2109 = rfc2109
-        self._rest = dict(rest)
+        self.comment = comment
+        self.comment_url = comment_url
+        self.rfc2109 = rfc2109
+        self._rest = {} if rest is None else dict(rest)
         self.created = self.last_access = time.time()
 
     # --- what http.cookiejar has in `rest`
@@ -84,7 +80,7 @@ class Cookie:
     @property
     def host_only(self) -> bool:
         """Whether it goes to the very host that set it, and to no subdomain."""
-        return not (self.domain_specified or self.domain.startswith("."))
+        return not (self.domain_specified or self.domain[:1] == ".") or is_address(self.domain)
 
     @property
     def http_only(self) -> bool:
@@ -96,7 +92,7 @@ class Cookie:
         """ "Strict", "Lax", "None", as the field spells them; None if it was not said."""
         if not self._rest:
             return None
-        return SAME_SITE.get((self.get_nonstandard_attr("SameSite") or "").lower())
+        return SAME_SITE.get(str(self.get_nonstandard_attr("SameSite") or "").lower())
 
     def has_nonstandard_attr(self, name: str) -> bool:
         """Whether there was an attribute that is none of the parameters; case is no matter."""
@@ -145,6 +141,8 @@ class Cookie:
             "version": 0,
             "name": said.name,
             "value": said.value,
+            "port": None,
+            "port_specified": False,
             "domain": domain,
             "domain_specified": dotted,
             "domain_initial_dot": dotted,
@@ -153,6 +151,9 @@ class Cookie:
             "secure": said.secure,
             "expires": expires,
             "discard": expires is None,
+            "comment": None,
+            "comment_url": None,
+            "rfc2109": False,
             "_rest": rest,
             "created": now,
             "last_access": now,
@@ -168,7 +169,7 @@ class Cookie:
         made = Cookie.__new__(Cookie)
         made.created = made.last_access = time.time()
         vars(made).update(vars(cookie))
-        made.domain = made.domain.lower()
+        made.domain = canonical(made.domain)
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -182,7 +183,9 @@ class Cookie:
 
     def __repr__(self) -> str:
         """Without the value, which may be a login."""
-        return f"<Cookie {self.name} for {self.domain}{self.path}>"
+        # http.cookiejar has the value of what has no name as a name.
+        name = "" if self.value is None else self.name
+        return f"<Cookie {name} for {self.domain}{self.path}>"
 
     @property  # type: ignore[misc]  # to be read, never set
     def __class__(self) -> type:

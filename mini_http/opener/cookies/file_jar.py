@@ -12,9 +12,10 @@ import os
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from mini_http.base.likeness import loaded_class
+from mini_http.opener.cookies.cookie import blank
 from mini_http.opener.cookies.jar import CookieJar
 from mini_http.opener.cookies.store import CookieLimits, CookieStore
 from mini_http.opener.whole_file import write_whole
@@ -109,13 +110,13 @@ class FileCookieJar(CookieJar):
     ) -> None:
         """Loads a file in place of all cookies. If that fails, as in `load`, they stay."""
         name = self._name_or_own(filename)
-        with self._lock:
-            old, self._store = self._store, CookieStore()
-            try:
-                self.load(name, ignore_discard, ignore_expires)
-            except BaseException:
-                self._store = old
-                raise
+        # Loaded into another jar, so that this one serves other threads meanwhile.
+        loaded: Self = blank(type(self))
+        state = vars(self) | {"_store": CookieStore(), "_cookies_lock": threading.RLock()}
+        vars(loaded).update(state)
+        loaded.load(name, ignore_discard, ignore_expires)
+        with self._cookies_lock:
+            self._store, self.skipped = loaded._store, loaded.skipped
 
     def _really_load(
         self, f: TextIO, filename: str, ignore_discard: bool, ignore_expires: bool
@@ -136,7 +137,7 @@ class FileCookieJar(CookieJar):
                     cookies.append(found)
         except ValueError as error:
             raise _load_error(filename, str(error)) from error
-        with self._lock:
+        with self._cookies_lock:
             for cookie in cookies:
                 self.set_cookie(cookie)
             self.skipped = skipped
@@ -153,18 +154,24 @@ class FileCookieJar(CookieJar):
 
         Left out are a session's cookies unless `ignore_discard`, those whose time is over unless
         `ignore_expires`, and those that the form can't hold, which `skipped` lists. Where it fails,
-        the old file is as it was. A link is followed. Raises OSError, and ValueError without a
-        name.
+        the old file is as it was. A link is followed.
+
+        Where no file can be made or replaced (a folder that may not be written to, a file that is
+        mounted by itself), the file that is there is written over, and without the lock if that
+        can't be made either; other readers may then see a part. Raises OSError, and ValueError
+        without a name.
         """
         name = self._name_or_own(filename)
-        text, skipped = self.write_form(self.cookies_to_save(ignore_discard, ignore_expires))
-        content = text.encode(self.encoding)
-        if _is_special(name):
-            with open(name, "wb") as file:
-                file.write(content)
-        else:
-            with self.locked(name):
-                write_whole(name, content)
+        with ExitStack() as held:
+            if not _is_special(name):
+                try:
+                    held.enter_context(self.locked(name))
+                except OSError as error:
+                    if not _is_to_be_written_over(name, error):
+                        raise
+            # Now, since another thread may have saved a newer jar while this one was waiting.
+            text, skipped = self.write_form(self.cookies_to_save(ignore_discard, ignore_expires))
+            _write(name, text.encode(self.encoding))
         self.skipped = skipped
 
     def cookies_to_save(
@@ -227,6 +234,29 @@ def _load_error(filename: str, fault: str, number: int | None = None) -> LoadErr
 
 
 # --- writing
+
+
+def _write(name: str, content: bytes) -> None:
+    """Writes a file as a whole, or where that can't be done in its place. Raises OSError."""
+    if not _is_special(name):
+        try:
+            write_whole(name, content)
+        except OSError as error:
+            if not _is_to_be_written_over(name, error):
+                raise
+        else:
+            return
+    with open(name, "wb") as file:
+        file.write(content)
+
+
+_NOTHING_CAN_BE_MADE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY)
+"""What the system says where a folder is not ours to write to, or a file is mounted by itself."""
+
+
+def _is_to_be_written_over(name: str, error: OSError) -> bool:
+    """Whether there is a file to write to, though none can be made beside it or take its place."""
+    return error.errno in _NOTHING_CAN_BE_MADE and os.access(name, os.W_OK)
 
 
 def _is_special(name: str) -> bool:

@@ -7,22 +7,25 @@ and with a policy of http.cookiejar's.
 
 from __future__ import annotations
 
+import os
 import time
 from threading import RLock
+from weakref import WeakValueDictionary
 
+from mini_http.base.authority import LONGEST_HOST, UNIX_SCHEME
 from mini_http.base.likeness import loaded_class
 from mini_http.base.url import URL
-from mini_http.codec.cookie_field import join_cookie_fields, write_cookie_field
-from mini_http.codec.set_cookie import SetCookie, parse_set_cookie
+from mini_http.codec.set_cookie import SetCookie
 from mini_http.opener.cookies.cookie import Cookie, blank
+from mini_http.opener.cookies.fields import add_field, cookies_of, given_field, set_cookie_lines
+from mini_http.opener.cookies.lookup import CookieLookup
 from mini_http.opener.cookies.policy import DefaultCookiePolicy
 from mini_http.opener.cookies.rules import (
     SECURE_SCHEMES,
     Context,
+    canonical,
     context_of,
-    default_path,
     domain_to_keep,
-    own_context,
     refusal_to_keep,
     to_send,
 )
@@ -36,8 +39,9 @@ if TYPE_CHECKING:
     from mini_http.opener.cookies.policy import CookiePolicy
 
 
-class CookieJar:
-    """The cookies of a program. `policy` may refuse more than the draft does; `limits` bound them.
+class CookieJar(CookieLookup):
+    """The cookies of a program. `policy` may refuse more than the draft does; `limits` bound what
+    servers set. How to find some is in CookieLookup.
 
     Iterating gives the cookies, `len` their number, so that an empty jar is false.
     """
@@ -49,8 +53,9 @@ class CookieJar:
         limits: CookieLimits = CookieLimits(),  # noqa: B008  (frozen)
     ) -> None:
         self.limits = limits
-        self._lock = RLock()
+        self._cookies_lock = RLock()  # called so by subclasses for http.cookiejar
         self._store = CookieStore()
+        _jars[id(self)] = self
         self.set_policy(DefaultCookiePolicy() if policy is None else policy)
 
     def set_policy(self, policy: CookiePolicy) -> None:
@@ -61,39 +66,40 @@ class CookieJar:
 
     def extract_cookies(self, response: Any, request: Any) -> None:
         """Keeps what the Set-Cookie fields of a reply to `request` set, where that is allowed."""
-        lines = _set_cookie_lines(response)
+        lines = set_cookie_lines(response)
         if not lines:
             return
-        context = self._context_of(request, *SECURE_SCHEMES)
+        context = self._context_of(request, of_reply=True)
         policy = self._policy_to_ask()
         now = time.time()
         changed = set()
-        with self._lock:
-            for cookie in _cookies_of(lines, context, now):
+        with self._cookies_lock:
+            store = self._kept
+            for cookie in cookies_of(lines, context, now):
                 if self._may_keep(cookie, context) and (
                     policy is None or policy.set_ok(cookie, request)
                 ):
                     self._put(cookie, now)
                     changed.add(cookie.domain.removeprefix("."))
-            self._store.remove_excess(changed, self.limits, now)
+            store.remove_excess(changed, self.limits, now)
 
     def make_cookies(self, response: Any, request: Any) -> list[Cookie]:
         """The cookies that a reply sets, whether they may be kept or not.
 
         Lines that set none are left out, and those whose Domain is not above the host.
         """
-        return _cookies_of(_set_cookie_lines(response), self._context_of(request), time.time())
+        return cookies_of(set_cookie_lines(response), self._context_of(request), time.time())
 
     def set_cookie_if_ok(self, cookie: Any, request: Any) -> None:
         """Keeps a cookie if one like it may come in a reply to `request`."""
         cookie, policy = Cookie.of(cookie), self._policy_to_ask()
-        context = self._context_of(request, *SECURE_SCHEMES)
+        context = self._context_of(request, of_reply=True)
         domain = cookie.domain.removeprefix(".")
         if cookie.host_only:
             is_own = domain == context.host
         else:
             is_own = domain_to_keep(domain, context) is not None
-        with self._lock:
+        with self._cookies_lock:
             if (
                 is_own
                 and self._may_keep(cookie, context)
@@ -107,38 +113,30 @@ class CookieJar:
         A Cookie field of the program's own goes first, and wins where both have a name.
         """
         if request.has_header("Cookie"):
-            given = _given_field(request)
+            given = given_field(request)
             if given is None:
                 return
         elif self._has_some_for(request):
             given = ""
         else:
             return
-        cookies = self._cookies_for(self._context_of(request), request)
-        field = write_cookie_field(
-            [
-                # http.cookiejar has None for the value of what has no name.
-                (cookie.name, cookie.value) if cookie.value is not None else ("", cookie.name)
-                for cookie in cookies
-            ]
-        )
-        if given:
-            field = join_cookie_fields(given, field)
-        if field:
-            request.add_unredirected_header("Cookie", field)
-            request.jar_field = given, field
+        add_field(request, given, self._cookies_for_request(request))
 
     def _has_some_for(self, request: Any) -> bool:
         """Whether it is worth while to look closer: most hosts have no cookies."""
         url = getattr(request, "url", None)
-        with self._lock:
-            return self._store.has_any(url.host) if type(url) is URL else self._store.count > 0
+        with self._cookies_lock:
+            if type(url) is not URL or url.scheme == UNIX_SCHEME:
+                return bool(self._store.by_domain)
+            return self._store.has_any(url.host)
 
-    def _context_of(self, request: Any, *secure: str) -> Context:
-        """The context of a request; the policy's `secure_protocols`, and `secure`, are secure."""
+    def _context_of(self, request: Any, *, of_reply: bool = False) -> Context:
+        """The context of a request. The policy's `secure_protocols` are secure; what sets cookies,
+        `of_reply`, may come over the usual ones too.
+        """
         schemes = getattr(self._policy, "secure_protocols", SECURE_SCHEMES)
         if schemes is not SECURE_SCHEMES:
-            schemes = (*schemes, *secure)
+            schemes = (*schemes, *SECURE_SCHEMES) if of_reply else tuple(schemes)
         return context_of(request, schemes)
 
     def _policy_to_ask(self) -> CookiePolicy | None:
@@ -158,11 +156,20 @@ class CookieJar:
             or not self._store.has_secure(cookie.name, cookie.domain, cookie.path, time.time())
         )
 
+    def _cookies_for_request(self, request: Any) -> list[Cookie]:
+        """The cookies for a request, in the order of its field; http.cookiejar calls it so."""
+        return self._cookies_for(self._context_of(request), request)
+
     def _cookies_for(self, context: Context, request: Any = None) -> list[Cookie]:
-        """The cookies for a request, in the order of its field."""
-        with self._lock:
+        with self._cookies_lock:
             now = time.time()
-            cookies = to_send(self._store.reaching(context.host, context.path), context, now)
+            store = self._kept
+            reaching = store.reaching(context.host, context.path)
+            cookies = to_send(reaching, context, now)
+            if len(cookies) < len(reaching):
+                for cookie in reaching:
+                    if cookie.is_expired(now):
+                        store.remove(cookie)
             policy = self._policy_to_ask()
             if request is not None and policy is not None:
                 policy._now = int(now)  # type: ignore[attr-defined]  # http.cookiejar's want it
@@ -172,23 +179,39 @@ class CookieJar:
         return cookies
 
     def _put(self, cookie: Cookie, now: float) -> None:
+        """Keeps what a server or program sets; one whose time is over only ends what was there."""
         if cookie.is_expired(now):
             self._store.remove(cookie)
-        else:
+        elif type(self).set_cookie is CookieJar.set_cookie:
             self._store.put(cookie)
+        else:
+            self.set_cookie(cookie)
+
+    @property
+    def _kept(self) -> CookieStore:
+        """The store, as it is after what a program may have done to `_cookies`."""
+        store = self._store
+        if store.is_exposed:
+            store.adopt()
+        return store
 
     # --- for programs
 
     def set_cookie(self, cookie: Any) -> None:
         """Keeps a cookie, whatever the rules say; one of http.cookiejar's is copied.
 
-        Raises ValueError for a cookie without a domain, which would go everywhere.
+        `limits` count when a reply sets the next one. Raises ValueError for a cookie without a
+        domain, which would go everywhere, or with one that is too long for a name.
         """
         cookie = Cookie.of(cookie)
         if not cookie.domain.strip("."):
-            raise ValueError(f"a cookie needs a domain to be sent to: {cookie.name}")
-        with self._lock:
-            self._store.put(cookie)
+            raise ValueError(f"a cookie needs a domain to be sent to: {cookie!r}")
+        if len(cookie.domain.removeprefix(".")) > LONGEST_HOST:
+            raise ValueError(
+                f"a domain has {LONGEST_HOST} characters at most, not {len(cookie.domain)}"
+            )
+        with self._cookies_lock:
+            self._kept.put(cookie)
 
     def set(
         self,
@@ -204,86 +227,24 @@ class CookieJar:
     ) -> Cookie:
         """Makes a cookie and keeps it. With a dot before `domain`, it goes to subdomains too.
 
-        `expires` is in seconds since 1970. Raises ValueError for what no server could set.
+        `expires` is in seconds since 1970; if that is over, the cookie that was there is dropped.
+        Raises ValueError for what no server could set.
         """
-        from mini_http.opener.cookies.making import made_cookie
+        from mini_http.opener.cookies.making import made_cookie, whole_seconds
 
         said = SetCookie(
             name,
             value,
-            expires=None if expires is None else int(expires),
+            expires=None if expires is None else whole_seconds(expires),
             path=path,
             secure=secure,
             http_only=http_only,
             same_site=same_site,
         )
         cookie = made_cookie(said, domain)
-        self.set_cookie(cookie)
+        with self._cookies_lock:
+            self._put(cookie, time.time())
         return cookie
-
-    def find(
-        self, name: str | None = None, domain: str | None = None, path: str | None = None
-    ) -> list[Cookie]:
-        """The cookies with this name, domain and path, in the order that they were set in.
-
-        `domain` is a cookie's, with or without the dot before it.
-        """
-        with self._lock:
-            found = [
-                cookie
-                for cookie in self._store
-                if (name is None or cookie.name == name)
-                and (domain is None or cookie.domain.removeprefix(".") == domain.removeprefix("."))
-                and (path is None or cookie.path == path)
-            ]
-        return sorted(found, key=lambda cookie: cookie.serial)
-
-    def get(
-        self,
-        name: str,
-        default: str | None = None,
-        domain: str | None = None,
-        path: str | None = None,
-    ) -> str | None:
-        """The value of the cookie with this name, domain and path, else `default`.
-
-        Raises KeyError if there are several with different values.
-        """
-        values = {cookie.value for cookie in self.find(name, domain, path)}
-        if len(values) > 1:
-            places = ", ".join(
-                f"{each.domain}{each.path}" for each in self.find(name, domain, path)
-            )
-            raise KeyError(f"several cookies are called {name!r}: give domain or path ({places})")
-        return values.pop() if values else default
-
-    def __getitem__(self, name: str) -> str | None:
-        """The value of the cookie of this name. Raises KeyError for none, or several."""
-        if not self.find(name):
-            raise KeyError(name)
-        return self.get(name)
-
-    def __contains__(self, cookie: object) -> bool:
-        """Whether there is this cookie, or one of this name."""
-        if isinstance(cookie, str):
-            return bool(self.find(cookie))
-        return any(cookie is kept for kept in self)
-
-    def cookies_for(self, url: str) -> list[Cookie]:
-        """The cookies that a GET of this URL would send, in their order. Raises InvalidURL."""
-        return self._cookies_for(own_context(URL.parse(url)))
-
-    def as_dict(self, url: str | None = None) -> dict[str, str | None]:
-        """Names and values of all cookies, or of those that a GET of `url` would send.
-
-        Where several have one name, the first of the Cookie field, or the latest set, is given.
-        """
-        if url is None:
-            return {cookie.name: cookie.value for cookie in self.find()}
-        values: dict[str, str | None] = {}
-        for cookie in self.cookies_for(url):
-            values.setdefault(cookie.name, cookie.value)
-        return values
 
     def clear(
         self, domain: str | None = None, path: str | None = None, name: str | None = None
@@ -297,21 +258,21 @@ class CookieJar:
             raise ValueError("domain and path must be given to remove a cookie by name")
         if path is not None and domain is None:
             raise ValueError("domain must be given to remove cookies by path")
-        with self._lock:
+        with self._cookies_lock:
             if domain is None:
                 self._store = CookieStore()
                 return
-            gone = [
-                cookie
-                for cookie in self._store
-                if cookie.domain == domain
-                and (path is None or cookie.path == path)
-                and (name is None or cookie.name == name)
-            ]
-            if not gone:
-                raise KeyError(domain if path is None else path if name is None else name)
-            for cookie in gone:
-                self._store.remove(cookie)
+            store, domain = self._kept, canonical(domain)
+            # If there are none, a program may have given some of them this domain after they were
+            # kept: those are looked for among all.
+            for within in domain, None:
+                kept = store.items(within, path, name)
+                gone = [place for place, cookie in kept if cookie.domain == domain]
+                for place in gone:
+                    store.remove_at(place)
+                if gone:
+                    return
+        raise KeyError(domain if path is None else path if name is None else name)
 
     def clear_session_cookies(self) -> None:
         """Forgets the cookies that were to last as long as the program."""
@@ -323,23 +284,35 @@ class CookieJar:
         self._clear_if(lambda cookie: cookie.is_expired(now))
 
     def _clear_if(self, is_gone: Any) -> None:
-        with self._lock:
-            for cookie in list(self._store):
+        with self._cookies_lock:
+            store = self._kept
+            for place, cookie in store.items():
                 if is_gone(cookie):
-                    self._store.remove(cookie)
+                    store.remove_at(place)
 
     @property
     def _cookies(self) -> dict[str, dict[str, dict[str, Cookie]]]:
-        """By domain, path and name, for programs that look into http.cookiejar's."""
+        """By domain, path and name, for programs that look into http.cookiejar's.
+
+        Since they may change it, from then on the jar counts all its cookies at each request.
+        """
+        self._store.is_exposed = True
         return self._store.by_domain
 
+    @_cookies.setter
+    def _cookies(self, cookies: dict[str, dict[str, dict[str, Cookie]]]) -> None:
+        with self._cookies_lock:
+            self._store = CookieStore()
+            self._store.by_domain = cookies
+            self._store.is_exposed = True
+
     def __iter__(self) -> Iterator[Cookie]:
-        with self._lock:
-            return iter(list(self._store))
+        with self._cookies_lock:
+            return iter(list(self._kept))
 
     def __len__(self) -> int:
-        with self._lock:  # a file may be taking the place of all of them
-            return self._store.count
+        with self._cookies_lock:  # a file may be taking the place of all of them
+            return self._kept.count
 
     def __repr__(self) -> str:
         """Without the values, which may be logins."""
@@ -353,8 +326,8 @@ class CookieJar:
         from copy import deepcopy
 
         state = vars(self).copy()
-        del state["_lock"]
-        with self._lock:
+        state.pop("_cookies_lock")
+        with self._cookies_lock:
             state["_store"] = deepcopy(self._store)
         return state
 
@@ -364,7 +337,8 @@ class CookieJar:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._lock = RLock()
+        self._cookies_lock = RLock()
+        _jars[id(self)] = self
 
     @property  # type: ignore[misc]  # to be read, never set
     def __class__(self) -> type:
@@ -372,40 +346,22 @@ class CookieJar:
         return loaded_class(("http.cookiejar", "CookieJar"), otherwise=type(self))
 
 
-def _given_field(request: Any) -> str | None:
-    """The Cookie field that a program gave, to be joined with the jar's; None for one to be left as
-    it is, since it may be another jar's.
-
-    One that a jar of ours made of it in an earlier try, as before a login, is dropped.
-    """
-    given, made = getattr(request, "jar_field", ("", ""))
-    added: str | None = getattr(request, "unredirected_hdrs", {}).get("Cookie")
-    if added is None:
-        field: str | None = getattr(request, "headers", {}).get("Cookie")
-        return field
-    if added is made:
-        del request.unredirected_hdrs["Cookie"]
-        return str(given)
-    return added if hasattr(request, "jar_field") else None
+_jars: WeakValueDictionary[int, CookieJar] = WeakValueDictionary()
+"""All jars, by their id: one may be no key itself, as a subclass with `__eq__`."""
 
 
-def _set_cookie_lines(response: Any) -> list[str]:
-    lines: list[str] = response.info().get_all("Set-Cookie", [])
-    return lines
+def _renew_locks() -> None:
+    """Gives a forked child the jars that other threads had locked, and will never let go of."""
+    for jar in list(_jars.values()):
+        if jar._cookies_lock.acquire(blocking=False):
+            jar._cookies_lock.release()
+        else:
+            jar._cookies_lock = RLock()
+            jar._store.adopt()  # it may have been in the middle of a change
 
 
-def _cookies_of(lines: list[str], context: Context, now: float) -> list[Cookie]:
-    """The cookies that these lines set; none for one that sets none, or for a domain that is not
-    above the host.
-    """
-    default = default_path(context.path)
-    cookies = []
-    for line in lines:
-        said = parse_set_cookie(line)
-        domain = None if said is None else domain_to_keep(said.domain, context)
-        if said is not None and domain is not None:
-            cookies.append(Cookie.received(said, domain, default, now))
-    return cookies
+if hasattr(os, "register_at_fork"):  # pragma: no branch (Windows can't fork)
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 def _is_let_go(policy: CookiePolicy, cookie: Cookie, request: Any) -> bool:

@@ -16,6 +16,8 @@ it usually is may be left out, and is when we write. The functions are pure: tex
 
 from __future__ import annotations
 
+import re
+
 from mini_http.codec.set_cookie import SAME_SITE
 from mini_http.opener.cookies.cookie import Cookie
 from mini_http.opener.cookies.file_jar import FileCookieJar
@@ -30,6 +32,7 @@ VERSION = 1
 
 _TEXT, _TRUTH, _TIME = (str,), (bool,), (int, float)
 _TEXT_OR_NOT = (str, type(None))
+_REST_TYPES = (str, bool, int, type(None))
 
 ALWAYS: dict[str, tuple[type, ...]] = {
     "name": _TEXT,
@@ -157,6 +160,8 @@ def _cookie_of(row: Any, now: float) -> Cookie:
     return cookie
 
 
+# What parse_set_cookie takes no line with.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _LATEST = 1e15
 """No time is later: with it, there are no infinities, and no numbers too long to calculate with."""
 
@@ -175,6 +180,11 @@ def _check(row: dict[str, Any]) -> None:
             raise ValueError(f"{name} is of another type")
         if type(value) in _TIME and not -_LATEST < value < _LATEST:
             raise ValueError(f"{name} is too far away")
+        texts = [*value, *value.values()] if isinstance(value, dict) else [value]
+        if any(isinstance(text, str) and _CONTROL.search(text) for text in texts):
+            raise ValueError(f"a control character in {name}")
+    if not all(type(value) in _REST_TYPES for value in row.get("rest", {}).values()):
+        raise ValueError("an attribute in rest is neither text nor true nor a number")
     if row.get("same_site") not in (None, *SAME_SITE.values()):
         raise ValueError("same_site is none of Strict, Lax, None")
     if not row["domain"].strip("."):

@@ -14,6 +14,7 @@ import re
 
 from mini_http.opener.cookies.cookie import Cookie
 from mini_http.opener.cookies.file_jar import FileCookieJar
+from mini_http.opener.cookies.public_suffix import is_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _YES_OR_NO = {"TRUE": True, "FALSE": False}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # What would end a column or the file's line, and what no byte stands for.
 _UNFIT = re.compile(r"[\x00-\x1f\x7f]|[^\x00-\xff]")
+# What some editors put before a text in UTF-8.
+_MARK = "\ufeff"
 # Seconds since 1970; some programs write fractions.
 _SECONDS = re.compile(r"(-?[0-9]{1,18})(?:\.[0-9]*+)?")
 
@@ -43,6 +46,8 @@ def read_netscape(lines: Iterable[str], now: float) -> Iterator[tuple[int, Cooki
     """
     number = 0
     for number, line in enumerate(lines, start=1):
+        if number == 1:
+            line = line.removeprefix(_MARK).removeprefix(_MARK.encode().decode("latin-1"))
         line = line.rstrip("\n")
         is_http_only = line.startswith(HTTP_ONLY)
         columns = line.removeprefix(HTTP_ONLY)
@@ -75,7 +80,8 @@ def _cookie_of(columns: list[str], is_http_only: bool) -> Cookie:
         raise ValueError("neither name nor value")
     if _CONTROL.search("".join(columns)):
         raise ValueError("a control character")
-    below = _yes_or_no("subdomains", subdomains)
+    # An address has none, whatever is said.
+    below = _yes_or_no("subdomains", subdomains) and not is_address(domain)
     if below:
         domain = f".{domain}"
     lasts_until = _read_expires(expires)

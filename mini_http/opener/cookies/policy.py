@@ -10,6 +10,7 @@ from mini_http.opener.cookies.cookie import Cookie
 from mini_http.opener.cookies.public_suffix import is_address, is_same_site
 from mini_http.opener.cookies.rules import (
     SECURE_SCHEMES,
+    canonical,
     context_of,
     domain_matches,
     host_of,
@@ -23,6 +24,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import Any
+
+    from mini_http.opener.cookies.rules import Context
 
 
 class CookiePolicy:
@@ -52,6 +55,9 @@ class CookiePolicy:
 class DefaultCookiePolicy(CookiePolicy):
     """The draft's rules, and lists of domains; http.cookiejar's other switches where they still
     mean something.
+
+    `set_ok` and `return_ok` ask a method for each part, such as `set_ok_name`: a subclass may
+    override those too.
 
     `blocked_domains`, and unless it is None `allowed_domains`: a name means that host, one with a
     dot before it all below. With `netscape=False` no cookie is kept or sent.
@@ -108,10 +114,11 @@ class DefaultCookiePolicy(CookiePolicy):
 
     def set_blocked_domains(self, blocked_domains: Iterable[str]) -> None:
         """Blocks these domains, and no others."""
-        self._blocked = tuple([domain.lower() for domain in blocked_domains])
+        self._blocked = tuple([canonical(domain) for domain in blocked_domains])
 
     def is_blocked(self, domain: str) -> bool:
         """Whether a domain is blocked."""
+        domain = canonical(domain)
         return any(_is_listed(domain, entry) or domain == f".{entry}" for entry in self._blocked)
 
     def allowed_domains(self) -> tuple[str, ...] | None:
@@ -121,78 +128,111 @@ class DefaultCookiePolicy(CookiePolicy):
     def set_allowed_domains(self, allowed_domains: Iterable[str] | None) -> None:
         """Allows only these domains; None for all."""
         if allowed_domains is not None:
-            allowed_domains = tuple([domain.lower() for domain in allowed_domains])
+            allowed_domains = tuple([canonical(domain) for domain in allowed_domains])
         self._allowed = allowed_domains
 
     def is_not_allowed(self, domain: str) -> bool:
         """Whether a domain is not among those that are allowed."""
         if self._allowed is None:
             return False
-        return not any(_is_listed(domain, listed) for listed in self._allowed)
+        domain = canonical(domain)
+        return not any(_is_listed(domain, entry) for entry in self._allowed)
 
     # --- what a jar asks
 
     def set_ok(self, cookie: Cookie, request: Any) -> bool:
         cookie = Cookie.of(cookie)
-        context = context_of(request, (*self.secure_protocols, *SECURE_SCHEMES))
+        context = self._context_of(request, of_reply=True)
         return (
             domain_matches(context.host, cookie.domain.removeprefix("."))
             and refusal_to_keep(cookie, context) is None
-            and self.may_set(cookie, request)
+            and all(getattr(self, name)(cookie, request) for name in _ASKED_TO_SET)
         )
 
     def return_ok(self, cookie: Cookie, request: Any) -> bool:
         from time import time
 
         cookie = Cookie.of(cookie)
-        context = context_of(request, tuple(self.secure_protocols))
+        context = self._context_of(request)
         return (
             reaches(cookie, context)
             and bool(to_send([cookie], context, time()))
-            and self.may_send(cookie, request)
+            and all(getattr(self, name)(cookie, request) for name in _ASKED_TO_RETURN)
         )
 
     def domain_return_ok(self, domain: str, request: Any) -> bool:
-        context = context_of(request, tuple(self.secure_protocols))
-        if not domain_matches(context.host, domain.removeprefix(".")):
+        if not domain_matches(self._context_of(request).host, domain.removeprefix(".")):
             return False
         return not (self.is_blocked(domain) or self.is_not_allowed(domain))
 
     def path_return_ok(self, path: str, request: Any) -> bool:
-        return path_matches(context_of(request, tuple(self.secure_protocols)).path, path)
+        return path_matches(self._context_of(request).path, path)
 
-    # --- what is asked beyond the draft's rules
+    def _context_of(self, request: Any, *, of_reply: bool = False) -> Context:
+        schemes = self.secure_protocols
+        return context_of(request, (*schemes, *SECURE_SCHEMES) if of_reply else tuple(schemes))
 
-    def may_set(self, cookie: Cookie, request: Any) -> bool:
-        """Whether this policy lets a cookie be kept that the draft lets be kept."""
-        if not self.may_send(cookie, request):
-            return False
-        if self.strict_ns_set_initial_dollar and cookie.name.startswith("$"):
-            return False
-        if not self.set_ok_path(cookie, request):
-            return False
-        if self.strict_ns_domain & self.DomainStrictNoDots and cookie.domain_specified:
-            context = context_of(request, tuple(self.secure_protocols))
-            prefix = context.host.removesuffix(f".{cookie.domain.removeprefix('.')}")
-            return prefix == context.host or "." not in prefix
-        return True
+    # --- what `set_ok` asks beyond the draft's rules
+
+    def set_ok_version(self, cookie: Cookie, request: Any) -> bool:
+        """Whether `netscape` lets cookies be kept."""
+        return self.netscape
+
+    def set_ok_verifiability(self, cookie: Cookie, request: Any) -> bool:
+        """Whether `strict_ns_unverifiable` lets one be kept of a request that nobody chose."""
+        if not (self.strict_ns_unverifiable and request.unverifiable):
+            return True
+        return is_same_site(host_of(request.origin_req_host), self._context_of(request).host)
+
+    def set_ok_name(self, cookie: Cookie, request: Any) -> bool:
+        """Whether `strict_ns_set_initial_dollar` lets its name be."""
+        return not (self.strict_ns_set_initial_dollar and cookie.name.startswith("$"))
 
     def set_ok_path(self, cookie: Cookie, request: Any) -> bool:
-        """Whether `strict_ns_set_path` lets the path of a cookie be."""
-        if not self.strict_ns_set_path or not cookie.path_specified:
+        """Whether `strict_ns_set_path` lets its path be."""
+        if not (self.strict_ns_set_path and cookie.path_specified):
             return True
-        return path_matches(context_of(request, tuple(self.secure_protocols)).path, cookie.path)
+        return path_matches(self._context_of(request).path, cookie.path)
 
-    def may_send(self, cookie: Cookie, request: Any) -> bool:
-        """Whether this policy lets a cookie go that the draft lets go."""
-        if not self.netscape or self.is_blocked(cookie.domain):
+    def set_ok_domain(self, cookie: Cookie, request: Any) -> bool:
+        """Whether the lists and `strict_ns_domain` let its domain be."""
+        if self.is_blocked(cookie.domain) or self.is_not_allowed(cookie.domain):
             return False
-        if self.is_not_allowed(cookie.domain):
-            return False
-        if self.strict_ns_unverifiable and request.unverifiable:
-            host = context_of(request, tuple(self.secure_protocols)).host
-            return is_same_site(host_of(request.origin_req_host), host)
+        if not (self.strict_ns_domain & self.DomainStrictNoDots and cookie.domain_specified):
+            return True
+        host = self._context_of(request).host
+        prefix = host.removesuffix(f".{cookie.domain.removeprefix('.')}")
+        return prefix == host or "." not in prefix
+
+    def set_ok_port(self, cookie: Cookie, request: Any) -> bool:
+        """True: ports don't separate cookies. It is to be overridden."""
         return True
+
+    # --- what `return_ok` asks beyond them
+
+    def return_ok_version(self, cookie: Cookie, request: Any) -> bool:
+        """Whether `netscape` lets cookies go."""
+        return self.netscape
+
+    def return_ok_verifiability(self, cookie: Cookie, request: Any) -> bool:
+        """Whether `strict_ns_unverifiable` lets one go with a request that nobody chose."""
+        return DefaultCookiePolicy.set_ok_verifiability(self, cookie, request)
+
+    def return_ok_secure(self, cookie: Cookie, request: Any) -> bool:
+        """Whether the connection is as secure as it has to be."""
+        return not cookie.secure or self._context_of(request).is_secure
+
+    def return_ok_expires(self, cookie: Cookie, request: Any) -> bool:
+        """Whether its time is not over."""
+        return not cookie.is_expired()
+
+    def return_ok_port(self, cookie: Cookie, request: Any) -> bool:
+        """True: ports don't separate cookies. It is to be overridden."""
+        return True
+
+    def return_ok_domain(self, cookie: Cookie, request: Any) -> bool:
+        """Whether the lists let cookies of its domain go."""
+        return not (self.is_blocked(cookie.domain) or self.is_not_allowed(cookie.domain))
 
     @property
     def forbids_nothing(self) -> bool:
@@ -210,13 +250,25 @@ class DefaultCookiePolicy(CookiePolicy):
         )
 
 
-_QUESTIONS = frozenset({"set_ok", "return_ok", "domain_return_ok", "path_return_ok"})
+_ASKED_TO_SET = tuple(
+    [f"set_ok_{word}" for word in ("version", "verifiability", "name", "path", "domain", "port")]
+)
+_ASKED_TO_RETURN = tuple(
+    [
+        f"return_ok_{word}"
+        for word in ("version", "verifiability", "secure", "expires", "port", "domain")
+    ]
+)
+"""The methods that a policy asks, in the order of http.cookiejar's."""
+
+_QUESTIONS = frozenset(
+    {"set_ok", "return_ok", "domain_return_ok", "path_return_ok", *_ASKED_TO_SET, *_ASKED_TO_RETURN}
+)
 """What a program may answer itself, in a subclass or on one policy."""
 
 
 def _is_listed(domain: str, entry: str) -> bool:
     """Whether an entry in a list of domains means this one: itself, or with a dot what is below."""
-    domain = domain.lower()
     return domain == entry or (
         entry.startswith(".") and domain.endswith(entry) and not is_address(domain)
     )

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _ADDRESS = re.compile(r"(?s)(?:.*\.)?(?:0x[0-9a-f]*+|[0-9]++)\.?|.*[:/].*")
 
 
+@lru_cache(1024)
 def is_address(host: str) -> bool:
-    """Whether a host is an IP address, which has no domains above it."""
+    """Whether a host is an IP address, which has no domains above it, also with a dot before it."""
     return _ADDRESS.fullmatch(host) is not None
 
 

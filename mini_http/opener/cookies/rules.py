@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from mini_http.base.authority import UNIX_SCHEME
+from mini_http.base.authority import UNIX_SCHEME, read_place
 from mini_http.base.commands import command
 from mini_http.base.url import URL
 from mini_http.base.value import Value
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 SECURE_SCHEMES = ("https", "wss")
 SECURE_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-"""What never leaves the machine is secure, as curl and browsers see it."""
+"""What never leaves the machine is secure, as curl and browsers see it; to a proxy it may."""
 
-CROSS_SITE, POSTED, NAVIGATION, SAME_SITE = range(4)
-"""Where a request comes from: another site's page, a form sent there, a link followed there,
-or its own site."""
+BY_OTHER_SITE, BY_FORM, BY_LINK, BY_OWN_SITE = range(4)
+"""Who makes a request: a page of another site on its own; its user, by sending a form, or following
+a link; a page of the same site, or the program itself."""
 
-_NEEDED = {"Strict": SAME_SITE, "Lax": NAVIGATION, None: NAVIGATION, "None": CROSS_SITE}
+_NEEDED = {"Strict": BY_OWN_SITE, "Lax": BY_LINK, None: BY_LINK, "None": BY_OTHER_SITE}
 """What SameSite asks of a request (section 5.8.3); without one, the same as Lax (section 5.6.7)."""
 
 
@@ -37,15 +37,15 @@ class Context(Value):
     """What of a request decides about cookies."""
 
     host: str
-    """In lower case and A-labels."""
+    """In lower case and A-labels; a unix socket's path is none that DNS could have."""
     path: str
     is_secure: bool = False
-    origin: int = SAME_SITE
-    """CROSS_SITE, NAVIGATION or SAME_SITE."""
+    origin: int = BY_OWN_SITE
+    """BY_OTHER_SITE, BY_FORM, BY_LINK or BY_OWN_SITE."""
 
 
 def stays_here(url: URL) -> bool:
-    """Whether what is sent to a URL never leaves the machine."""
+    """Whether what is sent to a URL, without a proxy, never leaves the machine."""
     return url.host in SECURE_HOSTS or url.scheme == UNIX_SCHEME
 
 
@@ -57,16 +57,28 @@ def context_of(request: Any, secure_schemes: tuple[str, ...] = SECURE_SCHEMES) -
     url = getattr(request, "url", None)
     if type(url) is not URL:
         url = URL.parse(request.get_full_url())
+    context = own_context(url, secure_schemes)
+    if context.is_secure and url.scheme not in secure_schemes and _has_proxy(request):
+        context = context.replace(is_secure=False)
     site = _site_for_cookies(request, url.host)
-    if site is None:
-        return own_context(url, secure_schemes)
-    return own_context(url, secure_schemes).replace(origin=_origin(request, url, site))
+    return context if site is None else context.replace(origin=_origin(request, url, site))
 
 
 @lru_cache(256)  # 2 us for each request and each reply
 def own_context(url: URL, secure_schemes: tuple[str, ...] = SECURE_SCHEMES) -> Context:
     """The Context of what the program itself asks of a URL."""
-    return Context(url.host, url.path, url.scheme in secure_schemes or stays_here(url))
+    host = url.host
+    if url.scheme == UNIX_SCHEME and not host.startswith("/"):
+        host = f"unix:{host}"  # a file here that is called example.com is not the host of that name
+    return Context(host, url.path, url.scheme in secure_schemes or stays_here(url))
+
+
+def _has_proxy(request: Any) -> bool:
+    """Whether a request goes through a proxy, or may do so: urllib's opener and requests choose
+    theirs after the cookies were added.
+    """
+    is_ours = type(getattr(request, "url", None)) is URL
+    return not is_ours or getattr(request, "proxy", None) is not None or request.has_proxy()
 
 
 def _site_for_cookies(request: Any, host: str) -> str | None:
@@ -88,10 +100,11 @@ def _origin(request: Any, url: URL, site: str) -> int:
     if is_same and "://" in site:
         is_same = URL.parse(site).scheme == url.scheme
     if is_same:
-        return SAME_SITE
-    if request.unverifiable:
-        return CROSS_SITE
-    return NAVIGATION if command(request.get_method()).safe else POSTED
+        return BY_OWN_SITE
+    is_chosen = getattr(request, "is_chosen", None)
+    if request.unverifiable if is_chosen is None else not is_chosen:
+        return BY_OTHER_SITE
+    return BY_LINK if command(request.get_method()).safe else BY_FORM
 
 
 def host_of(site: str) -> str:
@@ -103,6 +116,21 @@ def host_of(site: str) -> str:
 
 
 # --- matching
+
+
+def canonical(domain: str) -> str:
+    """A domain as hosts are: in lower case and A-labels (section 5.1.2), and an address without
+    brackets. A dot before it stays; so does what no host can be called.
+    """
+    domain = domain.lower()
+    if domain.isascii():
+        return domain.strip("[]")
+    bare = domain.removeprefix(".")
+    try:
+        name, *_ = read_place("https", bare)
+    except ValueError:
+        return domain
+    return name if bare == domain else f".{name}"
 
 
 def domain_matches(host: str, domain: str) -> bool:
@@ -129,7 +157,7 @@ def reaches(cookie: Cookie, context: Context) -> bool:
     """Whether the domain and path of a cookie match those of a request (section 5.8.3)."""
     domain, host = cookie.domain, context.host
     if cookie.host_only:
-        is_for_host = domain == host
+        is_for_host = domain.removeprefix(".") == host
     else:
         is_for_host = domain_matches(host, domain.removeprefix("."))
     return is_for_host and path_matches(context.path, cookie.path)
@@ -145,6 +173,8 @@ def domain_to_keep(domain: str | None, context: Context) -> str | None:
     host = context.host
     if domain is None or (domain == host and (is_address(host) or is_public_suffix(host))):
         return host
+    if domain == f"[{host}]":  # an IPv6 address, as it stands in a URL
+        return host
     if not domain.isascii() or not domain_matches(host, domain) or is_public_suffix(domain):
         return None
     return f".{domain}"
@@ -157,7 +187,7 @@ def refusal_to_keep(cookie: Cookie, context: Context) -> str | None:
             return "it is Secure, and came over an insecure connection"
     elif cookie.same_site == "None":
         return "SameSite=None without Secure"
-    if context.origin == CROSS_SITE and cookie.same_site != "None":
+    if context.origin == BY_OTHER_SITE and cookie.same_site != "None":
         return "SameSite forbids it for a request that another site's page made"
     marked = cookie.name or cookie.value or ""
     if marked.startswith("__"):
@@ -201,6 +231,6 @@ def to_send(cookies: Iterable[Cookie], context: Context, now: float) -> list[Coo
         for cookie in cookies
         if (is_secure or not cookie.secure) and (cookie.expires is None or cookie.expires > now)
     ]
-    if origin != SAME_SITE:
+    if origin != BY_OWN_SITE:
         sent = [cookie for cookie in sent if origin >= _NEEDED[cookie.same_site]]
     return sent

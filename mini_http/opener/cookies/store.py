@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from mini_http.base.authority import LONGEST_HOST
 from mini_http.base.value import Value
+from mini_http.opener.cookies.cookie import Cookie
 from mini_http.opener.cookies.public_suffix import is_address
 from mini_http.opener.cookies.rules import path_matches
 
@@ -16,8 +18,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mini_http.opener.cookies.cookie import Cookie
-
+    Place = tuple[str, str, str]
+    """The keys of a cookie: domain, path and name."""
+    Kept = tuple[Place, Cookie]
 
 _NONE: dict[str, dict[str, Cookie]] = {}
 
@@ -41,12 +44,14 @@ class CookieStore:
 
     def __init__(self) -> None:
         self.by_domain: dict[str, dict[str, dict[str, Cookie]]] = {}
+        self.is_exposed = False
+        """Whether a program has got hold of `by_domain`, and may change it. Then `adopt` is to be
+        called before anything else is."""
         self.count = 0
         self._serial = 0
-        self._secure: dict[str, int] = {}
-        """How many Secure cookies have a name: for most names there are none."""
-        self._below: dict[str, set[str]] = {}
-        """By domain, the domains with cookies at and below it, all without a dot before them."""
+        self._secure: dict[tuple[str, str], set[tuple[str, str]]] = {}
+        """By name and domain, which has no dot before it: domain and path of the Secure cookies of
+        that name at and below the domain."""
 
     # --- looking
 
@@ -59,6 +64,23 @@ class CookieStore:
         """The cookie that this one would replace (RFC 6265bis section 5.7)."""
         names = self.by_domain.get(key_of(cookie), {}).get(cookie.path)
         return None if names is None else names.get(cookie.name)
+
+    def items(
+        self, domain: str | None = None, path: str | None = None, name: str | None = None
+    ) -> list[Kept]:
+        """The cookies of a domain (with or without the dot before it), path and name, each with its
+        place; it is kept there even if a program has given it another domain since.
+        """
+        found = []
+        bare = None if domain is None else domain.removeprefix(".")
+        for key in self.by_domain if bare is None else (bare, f".{bare}"):
+            paths = self.by_domain.get(key, _NONE)
+            for at in paths if path is None else (path,):
+                names = paths.get(at, {})
+                for called in names if name is None else (name,):
+                    if called in names:
+                        found.append(((key, at, called), names[called]))
+        return found
 
     def has_any(self, host: str) -> bool:
         """Whether there are cookies of a domain that a host matches."""
@@ -83,21 +105,18 @@ class CookieStore:
         """Whether there is a Secure cookie of this name that one without Secure, of this domain and
         path, would overlay (section 5.7).
         """
-        if name not in self._secure:
-            return False
         domain = domain.removeprefix(".")
-        related = [domain, *self._below.get(domain, ()), *_parents(domain)]
-        for near in related:
-            for key in (near, f".{near}"):
-                for cookie_path, names in self.by_domain.get(key, {}).items():
-                    cookie = names.get(name)
-                    if (
-                        cookie is not None
-                        and cookie.secure
-                        and path_matches(path, cookie_path)
-                        and not cookie.is_expired(now)
-                    ):
-                        return True
+        if (name, domain.rpartition(".")[2]) not in self._secure:
+            return False  # so it is for most names
+        places = list(self._secure.get((name, domain), ()))
+        for above in _parents(domain):
+            for key in (above, f".{above}"):
+                places += [(key, cookie_path) for cookie_path in self.by_domain.get(key, _NONE)]
+        for key, cookie_path in places:
+            if path_matches(path, cookie_path):
+                cookie = self.by_domain[key][cookie_path].get(name)
+                if cookie is not None and cookie.secure and not cookie.is_expired(now):
+                    return True
         return False
 
     # --- changing
@@ -108,7 +127,6 @@ class CookieStore:
         paths = self.by_domain.get(key)
         if paths is None:
             paths = self.by_domain[key] = {}
-            self._note(key.removeprefix("."))
         names = paths.setdefault(cookie.path, {})
         old = names.get(cookie.name)
         if old is not None and old is not cookie and old.is_expired(cookie.last_access):
@@ -125,26 +143,43 @@ class CookieStore:
             cookie.serial = self._serial
         elif old is not cookie:
             cookie.created, cookie.serial = old.created, old.serial
-            self._count_secure(old, -1)
-        if old is not cookie:
-            self._count_secure(cookie, 1)
         names[cookie.name] = cookie
+        if cookie.secure:
+            self._note_secure(key, cookie.path, cookie.name)
+        elif old is not None and self._secure:
+            self._forget_secure(key, cookie.path, cookie.name)
 
     def remove(self, cookie: Cookie) -> None:
         """Forgets the cookie that is like this one, if there is one."""
-        key = key_of(cookie)
-        paths = self.by_domain.get(key, {})
-        names = paths.get(cookie.path, {})
-        old = names.pop(cookie.name, None)
-        if old is None:
+        self.remove_at((key_of(cookie), cookie.path, cookie.name))
+
+    def remove_at(self, place: Place) -> None:
+        """Forgets the cookie that is kept there, if there is one."""
+        key, path, name = place
+        paths = self.by_domain.get(key, _NONE)
+        names = paths.get(path, {})
+        if names.pop(name, None) is None:
             return
         self.count -= 1
-        self._count_secure(old, -1)
+        self._forget_secure(key, path, name)
         if not names:
-            del paths[cookie.path]
+            del paths[path]
         if not paths:
             del self.by_domain[key]
-            self._forget(key.removeprefix("."))
+
+    def adopt(self) -> None:
+        """Takes over what a program has made of `by_domain`, cookies of http.cookiejar's too."""
+        self.count = 0
+        self._secure.clear()
+        for (key, path, name), given in self.items():
+            cookie = Cookie.of(given)
+            if not cookie.serial:
+                self._serial += 1
+                cookie.serial = self._serial
+            self.by_domain[key][path][name] = cookie
+            self.count += 1
+            if cookie.secure:
+                self._note_secure(key, path, name)
 
     def remove_excess(self, hosts: set[str], limits: CookieLimits, now: float) -> None:
         """Brings the cookies of these hosts, then all, back within the limits."""
@@ -154,50 +189,52 @@ class CookieStore:
                 for key in (host, f".{host}")
                 for names in self.by_domain.get(key, _NONE).values()
             ]
-            if sum(map(len, kept)) > limits.per_host:
-                cookies = [cookie for names in kept for cookie in names.values()]
-                cookies.sort(
-                    key=lambda cookie: (
-                        not cookie.is_expired(now),
-                        cookie.secure,
-                        cookie.last_access,
-                        cookie.serial,
-                    )
-                )
-                for cookie in cookies[: len(cookies) - limits.per_host]:
-                    self.remove(cookie)
+            excess = sum(map(len, kept)) - limits.per_host
+            if excess > 0:
+                self._remove_first(self.items(host), excess, now, spares_secure=True)
         if self.count > limits.total:
-            oldest = sorted(
-                self,
-                key=lambda cookie: (not cookie.is_expired(now), cookie.last_access, cookie.serial),
-            )
-            for cookie in oldest[: self.count - limits.total + limits.total // 10]:
-                self.remove(cookie)
+            excess = self.count - limits.total + limits.total // 10
+            self._remove_first(self.items(), excess, now, spares_secure=False)
 
-    def _count_secure(self, cookie: Cookie, difference: int) -> None:
-        if cookie.secure:
-            count = self._secure.pop(cookie.name, 0) + difference
-            if count > 0:
-                self._secure[cookie.name] = count
+    def _remove_first(
+        self, kept: list[Kept], count: int, now: float, *, spares_secure: bool
+    ) -> None:
+        """Removes so many: first what has expired, then what was used longest ago."""
 
-    def _note(self, domain: str) -> None:
-        for parent in _parents(domain):
-            self._below.setdefault(parent, set()).add(domain)
+        def worth(item: Kept) -> tuple[bool, bool, float, int]:
+            _, cookie = item
+            spared = spares_secure and cookie.secure
+            return not cookie.is_expired(now), spared, cookie.last_access, cookie.serial
 
-    def _forget(self, domain: str) -> None:
-        if domain in self.by_domain or f".{domain}" in self.by_domain:
+        for place, _ in sorted(kept, key=worth)[:count]:
+            self.remove_at(place)
+
+    def _note_secure(self, key: str, path: str, name: str) -> None:
+        bare = key.removeprefix(".")
+        for domain in (bare, *_parents(bare)):
+            self._secure.setdefault((name, domain), set()).add((key, path))
+
+    def _forget_secure(self, key: str, path: str, name: str) -> None:
+        bare = key.removeprefix(".")
+        if (key, path) not in self._secure.get((name, bare), ()):
             return
-        for parent in _parents(domain):
-            below = self._below[parent]
-            below.discard(domain)
-            if not below:
-                del self._below[parent]
+        for domain in (bare, *_parents(bare)):
+            places = self._secure[name, domain]
+            places.discard((key, path))
+            if not places:
+                del self._secure[name, domain]
 
 
 def key_of(cookie: Cookie) -> str:
-    """The domain that a cookie is kept under: one rule for cookies of this and of other makers."""
+    """The domain that a cookie is kept under: one rule for cookies of this and of other makers.
+
+    It has a dot before it, unless the cookie is for a host alone, as all of an address are.
+    """
     domain = cookie.domain
-    return domain if domain[:1] == "." or not cookie.domain_specified else f".{domain}"
+    if domain[:1] != "." and not cookie.domain_specified:
+        return domain
+    bare = domain.removeprefix(".")
+    return bare if is_address(bare) else f".{bare}"
 
 
 def _order(cookie: Cookie) -> tuple[int, int]:
@@ -213,6 +250,8 @@ def _domains_of(host: str) -> tuple[str, ...]:
 
 
 def _parents(domain: str) -> list[str]:
-    """The domains above one, the nearest first."""
+    """The domains above one, the nearest first; none where there can be no such name at all."""
+    if len(domain) > LONGEST_HOST:
+        return []
     labels = domain.split(".")
     return [".".join(labels[start:]) for start in range(1, len(labels))]

@@ -158,6 +158,7 @@ class HTTPRedirectHandler(BaseHandler):
         following.history = (*req.history, fp)
         following.deadline, following.opened_by = req.deadline, req.opened_by
         following.site_for_cookies = req.site_for_cookies  # who asks is who asked first
+        following.is_chosen = not req.unverifiable if req.is_chosen is None else req.is_chosen
         return self.parent.open(following, timeout=req.timeout)
 
     def _count(self, req: Any, following: Any, code: int, msg: str, headers: Any, fp: Any) -> None:

@@ -248,3 +248,34 @@ def test_where_they_are_not_known_they_are_not_imported():
     )
 
     assert done.stdout == "False\n"
+
+
+def test_its_attributes_are_those_that_vars_gives_of_a_stock_cookie():
+    arguments = (0, "a", "1", None, False, "h", False, False, "/", True, False, None, True, None)
+    theirs = http.cookiejar.Cookie(*arguments, None, {})
+    ours = Cookie(*arguments, None, None)
+    received = Cookie.received(SetCookie("a", "1"), "h", "/", 5.0)
+    assert ours._rest == {}
+    for cookie in ours, received:
+        assert vars(theirs).keys() <= vars(cookie).keys()
+
+
+def test_a_same_site_that_a_program_made_something_else_says_nothing():
+    arguments = (0, "a", "1", None, False, "h", False, False, "/", True, False, None, True, None)
+    for odd in 5, True, ["Lax"], {}:
+        assert Cookie(*arguments, None, {"SameSite": odd}).same_site is None
+
+
+def test_a_stock_cookie_without_a_name_has_its_value_in_place_of_it_and_repr_leaves_it_out():
+    arguments = (0, "login", None, None, False, "h", False, False, "/", True, False, None, True)
+    cookie = Cookie.of(http.cookiejar.Cookie(*arguments, None, None, {}))
+    assert repr(cookie) == "<Cookie  for h/>"
+    assert str(cookie) == "<Cookie login for h/>"
+
+
+@pytest.mark.parametrize("domain", ["127.0.0.1", ".127.0.0.1", "::1", "[::1]"])
+def test_one_of_an_address_is_for_one_host(domain):
+    made = Cookie(
+        0, "a", "1", None, False, domain, True, False, "/", True, False, None, True, None, None, {}
+    )
+    assert made.host_only

@@ -4,6 +4,7 @@ The forms themselves are tested beside netscape_form.py, lwp_form.py and json_fo
 """
 
 import copy
+import errno
 import fcntl
 import http.cookiejar
 import io
@@ -121,7 +122,7 @@ def test_a_file_that_is_given_goes_before_the_jar_s_own(form, tmp_path):
 def test_sessions_and_expired_cookies_are_left_out_both_ways(form, path):
     jar = jar_with(form, path, "lasts")
     jar.set("session", "value", domain="example.com")
-    jar.set("old", "value", domain="example.com", expires=time.time() - 9)
+    jar.set("old", "value", domain="example.com", expires=LATER).expires = int(time.time()) - 9
     jar.save()
     assert names_in(form, path) == ["lasts"]
 
@@ -133,7 +134,7 @@ def test_sessions_and_expired_cookies_are_left_out_both_ways(form, path):
         (True, True): ["lasts", "session", "old"],
     }.items():
         jar.revert(None, *switches)
-        assert [cookie.name for cookie in jar.find()] == names
+        assert [cookie.name for cookie in sorted(jar, key=lambda each: each.serial)] == names
 
 
 @each_form
@@ -576,3 +577,102 @@ def test_an_interrupt_ends_the_wait_and_leaves_nothing_open(path, no_leaked_desc
         ended.set()
         thread.join(PATIENCE)
     assert not path.exists()
+
+
+# --- what a save writes, and where
+
+
+@each_form
+def test_a_save_that_had_to_wait_writes_what_there_is_then(form, path):
+    jar = jar_with(form, path, "old")
+    with jar.locked():
+        waiting = threading.Thread(target=jar.save)
+        waiting.start()
+        time.sleep(0.05)  # nothing depends on it; without, the fault it is for was seldom seen
+        jar.set("new", "value", domain="example.com", expires=LATER)
+        jar.save()
+    waiting.join()
+    assert names_in(form, path) == ["old", "new"]
+
+
+@pytest.mark.parametrize("code", [errno.EBUSY, errno.EACCES, errno.EPERM, errno.EROFS])
+def test_a_file_that_can_t_be_replaced_is_written_over(path, code, monkeypatch):
+    """As one that is mounted by itself into a container."""
+    jar_with(MozillaCookieJar, path, "old", "older").save()
+    before = path.stat()
+
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    jar_with(MozillaCookieJar, path, "new").save()
+    assert names_in(MozillaCookieJar, path) == ["new"]
+    assert (path.stat().st_ino, mode_of(path)) == (before.st_ino, 0o600)
+    assert os.listdir(path.parent) == [path.name]
+
+
+def closed_to_others(monkeypatch):
+    """Has the system refuse to make files, as it does in a folder that is not ours."""
+    opened = os.open
+
+    def refuse(name, flags, *mode, **options):
+        if flags & os.O_CREAT and not os.path.exists(name):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+        return opened(name, flags, *mode, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+
+
+def test_where_no_file_can_be_made_the_one_that_is_there_is_written_over(path, monkeypatch):
+    jar_with(MozillaCookieJar, path, "old").save()
+    closed_to_others(monkeypatch)
+    jar_with(MozillaCookieJar, path, "new").save()
+    assert names_in(MozillaCookieJar, path) == ["new"]
+    with pytest.raises(PermissionError), MozillaCookieJar(path).locked():
+        pytest.fail("there can be no lock")
+
+
+def test_where_no_file_can_be_made_and_none_is_there_saving_fails(path, monkeypatch):
+    closed_to_others(monkeypatch)
+    with pytest.raises(PermissionError):
+        jar_with(MozillaCookieJar, path, "new").save()
+
+
+def test_another_fault_of_replacing_is_told(path, monkeypatch):
+    jar_with(MozillaCookieJar, path, "old").save()
+
+    def refuse(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        jar_with(MozillaCookieJar, path, "new").save()
+    assert names_in(MozillaCookieJar, path) == ["old"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to every folder")
+def test_in_a_folder_that_is_not_ours_a_file_that_is_ours_is_written_over(path):
+    jar_with(MozillaCookieJar, path, "old").save()
+    path.parent.chmod(0o500)
+    try:
+        jar_with(MozillaCookieJar, path, "new").save()
+    finally:
+        path.parent.chmod(0o700)
+    assert names_in(MozillaCookieJar, path) == ["new"]
+
+
+def test_a_jar_serves_other_threads_while_it_is_reverted(path):
+    seen = []
+
+    class Slow(MozillaCookieJar):
+        def _really_load(self, *arguments):
+            asking = threading.Thread(target=lambda: seen.append(jar.as_dict()))
+            asking.start()
+            asking.join(PATIENCE)
+            super()._really_load(*arguments)
+
+    jar_with(MozillaCookieJar, path, "saved").save()
+    jar = jar_with(Slow, path, "here")
+    jar.revert()
+    assert seen == [{"here": "value"}]
+    assert jar.as_dict() == {"saved": "value"}

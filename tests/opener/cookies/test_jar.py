@@ -7,8 +7,10 @@ import contextlib
 import copy
 import http.cookiejar
 import io
+import os
 import pickle
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -32,6 +34,7 @@ from mini_http import (
     addinfourl,
     build_opener,
 )
+from mini_http.opener.cookies import jar as jar_module
 
 HOST = "www.example.com"
 URL = f"http://{HOST}/a/b?c"
@@ -260,6 +263,15 @@ def test_set_makes_a_cookie_and_keeps_it(jar):
     [
         {"name": "a;b"},
         {"value": "1\r\n2"},
+        {"path": ""},
+        {"path": "a"},
+        {"path": "/a;b"},
+        {"path": "/a\n"},
+        {"path": "/a "},
+        {"path": "/\u20ac"},
+        {"path": f"/{'a' * 1024}"},
+        {"expires": float("inf")},
+        {"expires": float("nan")},
         {"domain": ".com"},
         {"domain": "a b"},
         {"same_site": "lax"},
@@ -279,10 +291,104 @@ def test_set_cookie_keeps_the_very_cookie(jar):
     assert next(iter(jar)) is cookie
 
 
-def test_set_cookie_keeps_even_what_is_over(jar):
+def test_set_cookie_keeps_even_what_is_over_until_it_would_be_sent(jar):
     jar.set_cookie(stock_cookie(expires=1))
-    assert len(jar) == 1
+    jar.set_cookie(stock_cookie("b", domain="other.example", expires=1))
+    assert len(jar) == 2
     assert sent(jar) is None
+    assert [cookie.name for cookie in jar] == ["b"]
+
+
+def test_what_is_over_is_passed_over_by_who_looks(jar):
+    jar.set_cookie(stock_cookie(expires=1))
+    assert jar.find() == jar.find("a") == []
+    assert jar.get("a", "nothing") == "nothing"
+    assert "a" not in jar
+    assert jar.as_dict() == {}
+    with pytest.raises(KeyError):
+        jar["a"]
+
+
+def test_set_with_a_time_that_is_over_drops_the_cookie_that_was_there(full):
+    assert full.set("b", "", domain=HOST, path="/a", expires=1).is_expired()
+    full.set("new", "", domain=HOST, expires=-5.5)
+    assert full.as_dict() == {"a": "4", "c": "3"}
+    assert len(full) == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["b\xfccher.example", "xn--bcher-kva.example", "B\xdcCHER.example"]
+)
+def test_a_domain_may_be_written_in_its_own_letters(jar, name):
+    jar.set("a", "1", domain="b\xfccher.example")
+    jar.set_cookie(stock_cookie("b", domain=name))
+    jar.set_cookie(Cookie(**vars_of(stock_cookie("c", domain=f".{name}"))))
+    assert names(jar.find(domain=name)) == names(jar.find(domain=f".{name}")) == ["a", "b", "c"]
+    assert sent(jar, "http://b\xfccher.example/") == "a=1; b=1; c=1"
+    jar.clear(name)
+    jar.clear(f".{name}")
+    assert not jar
+
+
+def vars_of(cookie):
+    """A stock cookie's parameters."""
+    return {name.removeprefix("_"): value for name, value in vars(cookie).items()}
+
+
+def test_a_cookie_for_a_name_that_is_too_long_is_refused(jar):
+    with pytest.raises(ValueError, match="253 characters at most, not 2003"):
+        jar.set_cookie(stock_cookie(domain=f"{'a.' * 1000}com"))
+    assert not jar
+
+
+@pytest.mark.parametrize("domain", ["127.0.0.1", ".127.0.0.1"])
+def test_a_cookie_of_an_address_is_sent_whatever_it_says_of_subdomains(jar, domain):
+    one = Cookie.of(stock_cookie(domain=domain))
+    one.domain_specified = True
+    jar.set_cookie(one)
+    assert one.host_only
+    assert sent(jar, "http://127.0.0.1/") == "a=1"
+    assert sent(jar, "http://1.127.0.0.1/") is None
+    jar.clear(domain, "/", "a")
+    assert not jar
+
+
+def test_the_cookies_of_requests_serve_for_an_address(requests, jar):
+    jar.set_cookie(requests.cookies.create_cookie("a", "1", domain="127.0.0.1"))
+    assert sent(jar, "http://127.0.0.1/") == "a=1"
+
+
+def test_an_ipv6_address_may_name_itself_as_it_stands_in_a_url(jar):
+    put(jar, "a=1; Domain=[::1]", "b=1; Domain=[::2]", url="http://[::1]/")
+    assert [(cookie.name, cookie.domain) for cookie in jar] == [("a", "::1")]
+    jar.set("c", "1", domain="[::1]")
+    assert sent(jar, "http://[::1]/") == "a=1; c=1"
+
+
+def test_a_socket_with_a_relative_name_shares_no_cookies_with_a_host(jar):
+    jar.set("login", "1", domain=".example.com")
+    put(jar, "a=1", "b=1; Domain=example.com", url="http+unix://x.example.com/")
+    put(jar, "c=1", url="http+unix://..%2Fx.example.com/")
+    assert sent(jar, "http+unix://x.example.com/") == "a=1"
+    assert sent(jar, "http+unix://..%2Fx.example.com/") == "c=1"
+    assert sent(jar, "http://x.example.com/") == "login=1"
+
+
+def test_what_is_secure_does_not_go_to_a_proxy_in_clear_text(jar):
+    jar.set("a", "1", domain="localhost")
+    jar.set("login", "1", domain="localhost", secure=True)
+    request = Request("http://localhost/")
+    jar.add_cookie_header(request)
+    assert request.get_header("Cookie") == "a=1; login=1"
+    request.proxy = "http://proxy.example:3128"  # asked again, once there is one
+    jar.add_cookie_header(request)
+    assert request.get_header("Cookie") == "a=1"
+    jar.extract_cookies(reply("login=evil", "new=1; Secure", "b=1"), request)
+    assert jar.as_dict() == {"a": "1", "login": "1", "b": "1"}
+    tunnelled = Request("https://localhost/")
+    tunnelled.set_proxy("proxy.example:3128", "http")
+    jar.add_cookie_header(tunnelled)
+    assert tunnelled.get_header("Cookie") == "a=1; login=1; b=1"
 
 
 def test_a_cookie_that_is_put_into_another_jar_keeps_its_place_in_the_first(full):
@@ -414,6 +520,81 @@ def test_cookies_stand_by_domain_path_and_name_as_in_http_cookiejar(full):
     assert set(full._cookies) == {HOST, ".example.com", "other.example"}
 
 
+def removed(jar):
+    del jar._cookies[HOST]
+
+
+def emptied(jar):
+    jar._cookies = {}
+
+
+def cleared(jar):
+    jar._cookies.clear()
+
+
+def updated(jar):
+    jar._cookies.update({"new.example": {"/": {"a": stock_cookie("a", "5", "new.example")}}})
+
+
+def replaced(jar):
+    jar._cookies = pickle.loads(pickle.dumps(jar._cookies)) | {HOST: {}}
+
+
+def without_a_name(jar):
+    del jar._cookies[HOST]["/"]["a"]
+
+
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (removed, "34"),
+        (emptied, ""),
+        (cleared, ""),
+        (updated, "12345"),
+        (replaced, "34"),
+        (without_a_name, "234"),
+    ],
+)
+def test_a_program_may_change_what_stands_there(full, change, left):
+    for cookie in full:
+        cookie.secure = True
+    change(full)
+    assert sorted(cookie.value for cookie in full) == list(left)
+    assert len(full) == len(left)
+    assert [cookie.value for cookie in full.find(domain=HOST)] == [n for n in left if n in "12"]
+    full.set("new", "6", domain=HOST)
+    put(full, "a=7", url=f"http://{HOST}/")
+    assert sent(full, TOP) is not None
+    for cookie in full:
+        full.clear(cookie.domain, cookie.path, cookie.name)
+    assert len(full) == 0
+    assert not full._cookies
+
+
+def test_a_secure_cookie_that_a_program_put_there_is_not_overlaid(jar):
+    theirs = stock_cookie()
+    theirs.secure = True
+    jar._cookies[HOST] = {"/": {"a": theirs}}
+    put(jar, "a=2; Path=/", url=f"http://{HOST}/")
+    assert sent(jar) == "a=1"
+
+
+def test_subclasses_know_the_lock_by_the_name_of_http_cookiejar_s(full):
+    class Pickled(CookieJar):
+        def __getstate__(self):
+            state = vars(self).copy()
+            del state["_cookies_lock"]
+            return state
+
+    jar = Pickled()
+    jar.set("a", "1", domain=HOST)
+    assert sent(copy.copy(jar)) == "a=1"
+    with full._cookies_lock:
+        assert names(full._cookies_for_request(Request(TOP))) == ["a", "c"]
+    request = urllib.request.Request(TOP)
+    assert names(full._cookies_for_request(request)) == ["a", "c"]
+
+
 def test_repr_names_cookies_and_tells_no_values(full):
     full.set("login", "hunter2", domain=HOST)
     assert repr(full).startswith("<CookieJar[<Cookie a for www.example.com/>, <Cookie ")
@@ -423,6 +604,33 @@ def test_repr_names_cookies_and_tells_no_values(full):
 
 
 # --- forgetting
+
+
+class Unseen(dict):
+    """Fails if somebody goes through all of it."""
+
+    def __iter__(self):
+        raise AssertionError("all cookies were looked at")
+
+    items = keys = values = __iter__
+
+
+def test_what_is_named_is_found_without_looking_at_all(full):
+    full._store.by_domain = Unseen(full._store.by_domain)
+    assert names(full.find("b", HOST)) == ["b"]
+    assert full.get("a", domain=HOST) == "1"
+    full.clear(HOST, "/", "a")
+    full.clear(".example.com")
+    assert len(full) == 2
+
+
+def test_clear_finds_a_cookie_by_the_domain_it_was_given_since(full):
+    (cookie,) = full.find("b")
+    cookie.domain = "moved.example"
+    full.clear("moved.example", "/a", "b")
+    assert [cookie.value for cookie in full.find()] == ["1", "3", "4"]
+    assert len(full) == 3
+
 
 CLEARED = {
     "all": ([], []),
@@ -481,6 +689,12 @@ def test_clear_expired_cookies_leaves_those_whose_time_is_not_over(full):
     full.find("b")[0].expires = 1
     full.clear_expired_cookies()
     assert [cookie.value for cookie in full.find()] == ["1", "3", "4"]
+
+
+def test_clear_session_cookies_forgets_one_that_was_given_another_domain(full):
+    full.find("b")[0].domain = "moved.example"
+    full.clear_session_cookies()
+    assert len(full) == 1
 
 
 # --- policies
@@ -557,6 +771,71 @@ def test_a_copy_of_a_cookie_says_the_same(full, copied):
     assert type(other) is Cookie
     assert vars(other) == vars(cookie)
     assert other is not cookie
+
+
+# --- subclasses and children
+
+
+class Noting(CookieJar):
+    """Notes what it is given to keep, as programs do that save at each change."""
+
+    def __init__(self):
+        super().__init__()
+        self.noted = []
+
+    def set_cookie(self, cookie):
+        self.noted.append(cookie.name)
+        super().set_cookie(cookie)
+
+
+def test_a_subclass_is_given_each_cookie_that_is_kept():
+    jar = Noting()
+    put(jar, "a=1", "__Host-b=1", "c=1; Max-Age=0")
+    jar.set("d", "1", domain=HOST)
+    jar.set_cookie_if_ok(stock_cookie("e"), Request(TOP))
+    assert jar.noted == ["a", "d", "e"]
+    assert sent(jar) == "a=1; d=1; e=1"
+
+
+def child_s(answer):
+    """What a forked child answers; None if it does not within a while."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        signal.alarm(20)
+        try:
+            os.write(writing, str(answer()).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with open(reading) as file:
+        text = file.read()
+    os.waitpid(child, 0)
+    return text
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system can't fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_child_may_use_a_jar_that_another_thread_had_locked(full):
+    has_it, may_go = threading.Event(), threading.Event()
+
+    def hold():
+        with full._cookies_lock:
+            has_it.set()
+            may_go.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        has_it.wait()
+        assert child_s(lambda: sent(full)) == "a=1; c=3"
+        jar_module._renew_locks()  # as it is called in the child
+        assert sent(full) == "a=1; c=3"
+    finally:
+        may_go.set()
+        thread.join()
+    with full._cookies_lock:
+        assert child_s(lambda: sent(full)) == "a=1; c=3"
 
 
 # --- threads

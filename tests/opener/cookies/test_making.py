@@ -9,7 +9,7 @@ import pytest
 
 from mini_http.codec.set_cookie import LONGEST_COOKIE, SetCookie
 from mini_http.opener.cookies.cookie import LONGEST_AGE
-from mini_http.opener.cookies.making import made_cookie
+from mini_http.opener.cookies.making import made_cookie, whole_seconds
 
 
 def made(domain="example.com", **parts):
@@ -151,3 +151,17 @@ def test_its_attributes_are_kept():
     assert (cookie.path, cookie.path_specified, cookie.secure) == ("/x", True, True)
     assert cookie.http_only
     assert cookie.same_site == "Strict"
+
+
+@pytest.mark.parametrize("path", ["", "a", "/a;b", "/a\n", "/a ", "/\u20ac", f"/{'a' * 1024}"])
+def test_a_path_is_one_that_a_line_could_say(path):
+    with pytest.raises(ValueError, match="path"):
+        made(path=path)
+    assert made(path=None).path == "/"
+
+
+@pytest.mark.parametrize("time", [float("inf"), float("-inf"), float("nan")])
+def test_what_is_no_time_is_no_time_to_expire(time):
+    with pytest.raises(ValueError, match="can't expire at"):
+        whole_seconds(time)
+    assert whole_seconds(5.9) == 5

@@ -299,9 +299,9 @@ def asking(random, hosts):
             request = Request(url, unverifiable=unverifiable, method=method)
     asked = SimpleNamespace(scheme=scheme, host=host, path=path, method=method, request=request)
     asked.site, asked.site_scheme = site, site_scheme
+    asked.navigates = not unverifiable  # also if it is redirected
     if random.random() < 0.05:
         redirected(random, hosts, asked)
-    asked.navigates = not asked.request.unverifiable
     asked.secured = asked.scheme == "https" or asked.host in LOOPBACK
     return asked
 

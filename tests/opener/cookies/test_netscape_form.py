@@ -394,3 +394,16 @@ def test_bytes_that_are_no_utf_8_are_kept(tmp_path):
     jar.load(ignore_discard=True)
 
     assert jar["a"] == "\xff\xe9"
+
+
+@pytest.mark.parametrize("mark", ["\ufeff", "\xef\xbb\xbf"])
+def test_a_mark_before_the_text_is_passed_over(mark):
+    text = f"{mark}.example.com\tTRUE\t/\tFALSE\t0\ta\tb\n"
+    assert read_one(text).domain == ".example.com"
+    assert [cookie.name for cookie in read(f"{mark}{HEADER}{text.removeprefix(mark)}")] == ["a"]
+
+
+@pytest.mark.parametrize("domain", ["127.0.0.1", ".127.0.0.1"])
+def test_an_address_has_no_subdomains_whatever_the_line_says(domain):
+    cookie = read_one(f"{domain}\tTRUE\t/\tFALSE\t0\ta\tb\n")
+    assert (cookie.domain, cookie.domain_specified, cookie.host_only) == ("127.0.0.1", False, True)

@@ -136,6 +136,18 @@ LISTED = [
     ("192.168.1.2", ".168.1.2", False),
     ("::1", "::1", True),
 ]
+OWN_LETTERS = [
+    ("xn--bcher-kva.example", "b\xfccher.example", True),
+    ("b\xfccher.example", "B\xdcCHER.example", True),
+    (".www.xn--bcher-kva.example", ".b\xfccher.example", True),
+    ("::1", "[::1]", True),
+]
+
+
+@pytest.mark.parametrize(("domain", "entry", "means"), OWN_LETTERS)
+def test_an_entry_may_be_written_as_a_user_writes_it(domain, entry, means):
+    assert DefaultCookiePolicy(blocked_domains=[entry]).is_blocked(domain) is means
+    assert DefaultCookiePolicy(allowed_domains=[entry]).is_not_allowed(domain) is not means
 
 
 @pytest.mark.parametrize("kind", [DefaultCookiePolicy, STOCK], ids=["ours", "http.cookiejar's"])
@@ -390,6 +402,51 @@ def test_a_method_that_is_replaced_on_one_policy_is_asked(method):
     setattr(policy, method, lambda *_: False)
     assert kept(policy, "a=1") == ([] if method == "set_ok" else ["a"])
     assert sent(policy, cookie()) == ("a=1" if method == "set_ok" else None)
+
+
+SET = ["version", "verifiability", "name", "path", "domain", "port"]
+RETURNED = ["version", "verifiability", "secure", "expires", "port", "domain"]
+HOOKS = [f"set_ok_{word}" for word in SET] + [f"return_ok_{word}" for word in RETURNED]
+
+
+@pytest.mark.parametrize("base", [DefaultCookiePolicy, STOCK], ids=["ours", "http.cookiejar's"])
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_part_of_the_question_can_be_answered_in_a_subclass(hook, base):
+    asked = []
+
+    def refuse(self, cookie, request):
+        asked.append((cookie.name, request.host))
+        return cookie.name != "a"
+
+    policy = type("Own", (base,), {hook: refuse})()
+    is_about_keeping = hook.startswith("set_ok")
+    assert kept(policy, "a=1", "b=1") == (["b"] if is_about_keeping else ["a", "b"])
+    field = sent(policy, cookie("a"), cookie("b", ".example.com"))
+    assert field == ("a=1; b=1" if is_about_keeping else "b=1")
+    assert asked == [("a", HOST), ("b", HOST)]
+    assert hasattr(STOCK, hook)
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_part_that_is_replaced_on_one_policy_is_asked(hook):
+    policy = DefaultCookiePolicy()
+    setattr(policy, hook, lambda *_: False)
+    assert not policy.forbids_nothing
+    assert kept(policy, "a=1") == ([] if hook.startswith("set_ok") else ["a"])
+
+
+def test_each_part_may_be_asked_for_by_itself():
+    policy, request = DefaultCookiePolicy(blocked_domains=["ads.example"]), Request(TOP)
+    plain = Request(f"http://{HOST}/")
+    for hook in HOOKS:
+        assert getattr(policy, hook)(cookie(), request) is True
+    for hook, one, asked in [
+        ("return_ok_secure", cookie(secure=True), plain),
+        ("return_ok_expires", cookie(expires=1), request),
+        ("return_ok_domain", cookie(domain="ads.example"), request),
+        ("set_ok_domain", cookie(domain="ads.example"), request),
+    ]:
+        assert getattr(policy, hook)(one, asked) is False
 
 
 @pytest.mark.parametrize(

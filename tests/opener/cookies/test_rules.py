@@ -10,10 +10,12 @@ from mini_http import InvalidURL, Request
 from mini_http.codec.set_cookie import SetCookie
 from mini_http.opener.cookies.cookie import Cookie
 from mini_http.opener.cookies.rules import (
-    CROSS_SITE,
-    NAVIGATION,
-    SAME_SITE,
+    BY_FORM,
+    BY_LINK,
+    BY_OTHER_SITE,
+    BY_OWN_SITE,
     Context,
+    canonical,
     context_of,
     default_path,
     domain_matches,
@@ -32,7 +34,7 @@ def cookie(name="a", value="b", domain="example.com", path="/", **said):
     return Cookie.received(SetCookie(name, value, path=path, **said), domain, "/default", NOW)
 
 
-def context(host="example.com", path="/", is_secure=True, origin=SAME_SITE):
+def context(host="example.com", path="/", is_secure=True, origin=BY_OWN_SITE):
     return Context(host, path, is_secure, origin)
 
 
@@ -60,8 +62,65 @@ def is_sent(one, context, now=NOW):
 )
 def test_a_context_is_host_and_path_and_whether_that_is_secure(url, expected):
     host, path, is_secure = expected
-    assert context_of(Request(url)) == Context(host, path, is_secure, SAME_SITE)
-    assert context_of(urllib.request.Request(url)) == Context(host, path, is_secure, SAME_SITE)
+    assert context_of(Request(url)) == Context(host, path, is_secure, BY_OWN_SITE)
+    stock = context_of(urllib.request.Request(url))
+    assert stock == Context(host, path, is_secure and url.startswith("https"), BY_OWN_SITE)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_what_a_proxy_gets_is_not_secure_whatever_its_host(host):
+    assert context_of(Request(f"http://{host}/x")).is_secure
+    proxied = Request(f"http://{host}/x")
+    proxied.proxy = "http://proxy.example:3128"
+    assert not context_of(proxied).is_secure
+    proxied = Request(f"http://{host}/x")
+    proxied.set_proxy("proxy.example:3128", "http")
+    assert not context_of(proxied).is_secure
+    tunnelled = Request(f"https://{host}/x")
+    tunnelled.set_proxy("proxy.example:3128", "http")
+    assert context_of(tunnelled).is_secure
+
+
+def test_of_urllib_s_requests_nobody_knows_yet_whether_they_go_to_a_proxy():
+    assert not context_of(urllib.request.Request("http://localhost/")).is_secure
+
+
+def test_a_socket_is_no_host_of_the_same_name():
+    assert context_of(Request("http+unix://x.example.com/")).host == "unix:x.example.com"
+    assert context_of(Request("http+unix://%2Ftmp%2Fx/")).host == "/tmp/x"
+    assert domain_to_keep("example.com", context_of(Request("http+unix://x.example.com/"))) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "is_chosen", "origin"),
+    [
+        ({}, True, BY_LINK),
+        ({}, None, BY_OTHER_SITE),
+        ({"method": "POST"}, True, BY_FORM),
+        ({}, False, BY_OTHER_SITE),
+    ],
+)
+def test_after_a_redirect_the_first_request_says_whether_it_was_chosen(first, is_chosen, origin):
+    following = Request("http://example.com/", unverifiable=True, **first)
+    following.site_for_cookies = "https://other.example/"
+    following.is_chosen = is_chosen
+    assert context_of(following).origin == origin
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        ("Example.COM", "example.com"),
+        (".Example.com", ".example.com"),
+        ("B\xfccher.example", "xn--bcher-kva.example"),
+        (".b\xfccher.example", ".xn--bcher-kva.example"),
+        ("[::1]", "::1"),
+        ("b\xfccher example", "b\xfccher example"),
+        ("", ""),
+    ],
+)
+def test_a_domain_is_written_as_hosts_are(domain, expected):
+    assert canonical(domain) == expected
 
 
 def test_what_schemes_are_secure_can_be_said():
@@ -95,7 +154,7 @@ def asked(method="GET", unverifiable=False, site=None, url="https://www.example.
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("unverifiable", [False, True])
 def test_a_request_for_a_page_of_the_same_site_is_of_the_same_site(site, method, unverifiable):
-    assert asked(method, unverifiable, site) == SAME_SITE
+    assert asked(method, unverifiable, site) == BY_OWN_SITE
 
 
 @pytest.mark.parametrize(
@@ -103,33 +162,33 @@ def test_a_request_for_a_page_of_the_same_site_is_of_the_same_site(site, method,
 )
 def test_for_another_site_a_request_is_a_navigation_if_its_user_knows_of_it(site):
     """A page of the same host at http is another site to https."""
-    assert asked("GET", False, site) == asked("HEAD", False, site) == NAVIGATION
-    assert asked("POST", False, site) == asked("get", False, site) < NAVIGATION
-    assert asked("GET", True, site) == asked("POST", True, site) == CROSS_SITE
+    assert asked("GET", False, site) == asked("HEAD", False, site) == BY_LINK
+    assert asked("POST", False, site) == asked("get", False, site) < BY_LINK
+    assert asked("GET", True, site) == asked("POST", True, site) == BY_OTHER_SITE
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 @pytest.mark.parametrize("port", ["", ":5000"])
 def test_a_site_that_is_an_address_may_have_a_port(host, port):
-    assert asked("POST", True, f"{host}{port}", f"http://{host}:8080/") == SAME_SITE
-    assert asked("POST", True, "::1", "http://[::1]/") == SAME_SITE
-    assert asked("POST", True, "::2", "http://[::1]/") == CROSS_SITE
+    assert asked("POST", True, f"{host}{port}", f"http://{host}:8080/") == BY_OWN_SITE
+    assert asked("POST", True, "::1", "http://[::1]/") == BY_OWN_SITE
+    assert asked("POST", True, "::2", "http://[::1]/") == BY_OTHER_SITE
 
 
 def test_a_program_asks_for_itself_whether_or_not_a_user_could_know_of_it():
-    assert asked("POST", True, None) == SAME_SITE
+    assert asked("POST", True, None) == BY_OWN_SITE
 
 
 @pytest.mark.parametrize("kind", [Request, urllib.request.Request])
 def test_origin_req_host_names_the_site_if_it_is_another_host(kind):
     url = "http://www.example.com:8080/"
 
-    assert context_of(kind(url, unverifiable=True)).origin == SAME_SITE
+    assert context_of(kind(url, unverifiable=True)).origin == BY_OWN_SITE
     same = kind(url, origin_req_host="example.com", unverifiable=True)
-    assert context_of(same).origin == SAME_SITE
+    assert context_of(same).origin == BY_OWN_SITE
     other = kind(url, origin_req_host="example.org", unverifiable=True)
-    assert context_of(other).origin == CROSS_SITE
-    assert context_of(kind(url, origin_req_host="example.org")).origin == NAVIGATION
+    assert context_of(other).origin == BY_OTHER_SITE
+    assert context_of(kind(url, origin_req_host="example.org")).origin == BY_LINK
 
 
 @pytest.mark.parametrize(
@@ -138,7 +197,7 @@ def test_origin_req_host_names_the_site_if_it_is_another_host(kind):
 def test_a_stock_request_of_the_program_is_its_own_however_its_host_is_written(url):
     request = urllib.request.Request(url, method="POST", unverifiable=True)
 
-    assert context_of(request).origin == SAME_SITE
+    assert context_of(request).origin == BY_OWN_SITE
 
 
 def test_a_stock_request_after_a_redirect_still_is_the_programs_own():
@@ -147,7 +206,7 @@ def test_a_stock_request_after_a_redirect_still_is_the_programs_own():
     )
     request.redirect_dict = {"http://example.com/": 1}
 
-    assert context_of(request).origin == SAME_SITE
+    assert context_of(request).origin == BY_OWN_SITE
 
 
 class LikeRequests:
@@ -164,14 +223,14 @@ class LikeRequests:
 
 
 def test_a_request_of_requests_is_the_programs_own_on_any_port():
-    assert context_of(LikeRequests()) == Context("127.0.0.1", "/login", True, SAME_SITE)
+    assert context_of(LikeRequests()) == Context("127.0.0.1", "/login", False, BY_OWN_SITE)
 
 
 def test_a_request_without_a_site_is_the_programs_own():
     request = LikeRequests()
     request.origin_req_host = None
 
-    assert context_of(request).origin == SAME_SITE
+    assert context_of(request).origin == BY_OWN_SITE
 
 
 def test_a_url_that_is_none_is_refused():
@@ -369,13 +428,13 @@ def test_same_site_none_needs_secure(is_secure):
 
 
 ORIGINS = {
-    "same site": SAME_SITE,
+    "same site": BY_OWN_SITE,
     "a link": asked("GET", False, "example.org"),
     "a form": asked("POST", False, "example.org"),
     "a picture": asked("GET", True, "example.org"),
     "a script": asked("POST", True, "example.org"),
 }
-NAVIGATIONS = {"same site", "a link", "a form"}
+BY_LINKS = {"same site", "a link", "a form"}
 
 
 @pytest.mark.parametrize("same_site", ["Strict", "Lax", None, "None"])
@@ -385,7 +444,7 @@ def test_a_page_of_another_site_can_have_cookies_set_only_by_navigating(same_sit
     one = cookie(same_site=same_site, secure=True)
     refusal = refusal_to_keep(one, context(origin=ORIGINS[origin]))
 
-    assert (refusal is None) is (same_site == "None" or origin in NAVIGATIONS)
+    assert (refusal is None) is (same_site == "None" or origin in BY_LINKS)
 
 
 def test_a_refusal_names_the_longest_prefix():
@@ -429,4 +488,4 @@ def test_those_that_are_sent_stay_in_their_order():
 
     assert to_send(iter(cookies), context(is_secure=False), NOW) == [cookies[0], cookies[2]]
     assert to_send(cookies, context(), NOW) == cookies[:3]
-    assert to_send(cookies, context(origin=CROSS_SITE), NOW) == []
+    assert to_send(cookies, context(origin=BY_OTHER_SITE), NOW) == []

@@ -87,7 +87,7 @@ def test_iterating_gives_all_and_the_store_may_change_meanwhile():
         kept.remove(each)
 
     assert list(kept) == []
-    assert (kept.count, kept.by_domain, kept._below) == (0, {}, {})
+    assert (kept.count, kept.by_domain) == (0, {})
 
 
 # --- changing
@@ -179,9 +179,90 @@ def test_domains_are_forgotten_with_their_last_cookie():
 
     kept.remove(one)
     assert set(kept.by_domain) == {".a.b.example", "c.b.example"}
-    assert kept._below["b.example"] == {"a.b.example", "c.b.example"}
     kept.remove(dotted)
-    assert kept._below == {"b.example": {"c.b.example"}, "example": {"c.b.example"}}
+    assert set(kept.by_domain) == {"c.b.example"}
+
+
+def test_nothing_is_left_of_a_secure_cookie_that_goes_or_is_no_longer_secure():
+    one, two = cookie(domain=".a.example", secure=True), cookie(domain="b.example", secure=True)
+    kept = store(one, two)
+
+    assert kept.has_secure("a", "a.example", "/", NOW)
+    assert kept.has_secure("a", ".example", "/", NOW)
+    kept.put(cookie(domain=".a.example"))
+    assert not kept.has_secure("a", "a.example", "/", NOW)
+    assert kept.has_secure("a", ".example", "/", NOW)
+    kept.remove(two)
+    assert not kept.has_secure("a", ".example", "/", NOW)
+    assert kept._secure == {}
+
+
+def test_a_look_for_a_secure_cookie_passes_over_the_others():
+    """Of 5,000 hosts below, whose cookies of this name are not Secure, none is looked at."""
+    kept = store(*[cookie(domain=f"h{number}.example.com") for number in range(5000)])
+    kept.put(cookie(domain="www.example.com", path="/x", secure=True))
+    kept.by_domain = Counting(kept.by_domain)
+
+    assert not kept.has_secure("a", "example.com", "/", NOW)
+    assert kept.has_secure("a", "example.com", "/x", NOW)
+    assert kept.by_domain.looks < 20
+
+
+class Counting(dict):
+    """Counts how often something is looked for."""
+
+    looks = 0
+
+    def get(self, *key):
+        self.looks += 1
+        return super().get(*key)
+
+    def __getitem__(self, key):
+        self.looks += 1
+        return super().__getitem__(key)
+
+
+@pytest.mark.parametrize(
+    ("place", "names"),
+    [
+        ([], "abcd"),
+        (["example.com"], "abc"),
+        ([".example.com"], "abc"),
+        (["example.com", "/x"], "b"),
+        (["example.com", "/", "c"], "c"),
+        ([None, "/"], "acd"),
+        ([None, None, "d"], "d"),
+        (["example.com", "/y"], ""),
+        (["example.net"], ""),
+    ],
+)
+def test_items_are_those_of_a_place(place, names):
+    kept = store(
+        cookie("a"),
+        cookie("b", path="/x"),
+        cookie("c", domain=".example.com"),
+        cookie("d", domain="example.org"),
+    )
+
+    assert "".join(sorted(each.name for _, each in kept.items(*place))) == names
+
+
+def test_a_name_that_is_too_long_for_one_has_no_domains_above_it():
+    """The work would grow with the square of the labels."""
+    kept = store(cookie(domain=f".{'a.' * 5000}com", secure=True))
+
+    assert len(kept._secure) == 1
+    assert list(kept.reaching(f"{'a.' * 5000}com", "/")) == list(kept)
+
+
+@pytest.mark.parametrize("domain", ["127.0.0.1", ".127.0.0.1", "::1"])
+def test_a_cookie_of_an_address_is_for_it_alone_whatever_it_says(domain):
+    one = cookie(domain=domain)
+    one.domain_specified = True
+    kept = store(one)
+
+    assert list(kept.reaching(domain.removeprefix("."), "/")) == [one]
+    assert kept.find(cookie(domain=domain.removeprefix("."))) is one
 
 
 # --- as a jar uses it
