@@ -63,6 +63,10 @@ class Challenge(Value):
         """The value of a parameter by its name in lower case; the first one, if it repeats."""
         return next((value for key, value in self.parameters if key == name), None)
 
+    def by_name(self) -> dict[str, str]:
+        """The parameters; of those of one name the first one."""
+        return dict(reversed(self.parameters))
+
     def __str__(self) -> str:
         written = ", ".join(
             f"{name}={_sent(value) if name in self.unquoted else quoted_string(value)}"

@@ -12,24 +12,36 @@ from mini_http.base.escapes import CONTROL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from mini_http.codec.challenges import Challenge
     from mini_http.codec.digest import DigestChallenge
 
 
+# the code points D800 to DFFF, which no text in UTF-8 has (RFC 3629 section 3)
+_SURROGATE = r"[\ud800-\udfff]"
+
+
 def basic_credentials(user: str, password: str) -> str:
     """The value of Authorization or Proxy-Authorization for a user (RFC 7617 section 2), in UTF-8.
 
-    Raises InvalidRequest for a colon in the user's name, and for control characters.
+    Raises InvalidRequest for a colon in the user's name, for control characters and for lone
+    surrogates.
     """
     if ":" in user:
         raise base.errors.InvalidRequest("a user's name can't contain ':' in Basic authentication")
     if re.search(CONTROL, user + password):
         raise base.errors.InvalidRequest("user and password can't contain control characters")
+    check_encodable(user, password)
     from base64 import b64encode
 
     return f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def check_encodable(user: str, password: str) -> None:
+    """Raises InvalidRequest, which shows neither, for lone surrogates: UTF-8 has none."""
+    if re.search(_SURROGATE, user + password):
+        raise base.errors.InvalidRequest("user and password can't contain lone surrogates")
 
 
 def strongest_answer(
@@ -45,7 +57,7 @@ def strongest_answer(
     That is Digest with the strongest algorithm, else Basic; None if there is neither. `fields` are
     the values of WWW-Authenticate or Proxy-Authenticate, `uri` is the request target as sent. The
     pieces of the `body` are read only if a server wants them protected. Raises InvalidRequest for
-    what Basic can't express.
+    what Basic can't express, and for lone surrogates.
     """
     from mini_http.codec.challenges import parse_challenges
 
@@ -62,18 +74,19 @@ def strongest_answer(
 
 
 def digests_by_strength(
-    challenges: Iterable[Challenge],
+    challenges: Iterable[Challenge], knows: Callable[[str], bool] | None = None
 ) -> list[tuple[DigestChallenge, Challenge]]:
     """The Digest challenges that can be answered, the strongest first, each with what it is read
     from; those of equal strength in the server's order.
-    """
-    from mini_http.codec.digest import DigestChallenge
 
-    found = []
+    `knows` tells whether an algorithm can be calculated, by default `codec.digest.can_hash`.
+    """
+    from mini_http.codec.digest import DigestChallenge, can_hash
+
+    knows, found = knows or can_hash, []
     for challenge in challenges:
         if challenge.is_for("digest"):
-            # reversed, so that the first one of a name counts
-            digest = DigestChallenge.of(dict(reversed(challenge.parameters)))
-            if digest is not None and digest.strength >= 0:
+            digest = DigestChallenge.of(challenge.by_name())
+            if digest is not None and knows(digest.algorithm):
                 found.append((digest, challenge))
     return sorted(found, key=lambda pair: -pair[0].strength)

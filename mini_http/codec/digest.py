@@ -87,15 +87,15 @@ class DigestChallenge(Value):
         """To choose by: the strongest algorithm has the most; -1 for one that is not known here."""
         name = _plain_name(self.algorithm)
         known = [*reversed(ALGORITHMS)]
-        return known.index(name) if name in known and _can_hash(name) else -1
+        return known.index(name) if name in known and can_hash(name) else -1
 
 
 class DigestSession:
     """A user who answers a challenge. What is made from the password once, is made once.
 
     `cnonce` is the client's nonce of the first answer. `hashes` are H and KD of the challenge's
-    algorithm, by default those that `hash_functions` gives. Raises what that raises. It has no
-    `repr` of its own, since it stands for a password.
+    algorithm, by default those that `hash_functions` gives. Raises what that raises, and
+    InvalidRequest for lone surrogates. It has no `repr` of its own, since it stands for a password.
     """
 
     def __init__(
@@ -106,6 +106,9 @@ class DigestSession:
         cnonce: str,
         hashes: tuple[Hash, KeyedHash] | None = None,
     ) -> None:
+        from mini_http.codec.credentials import check_encodable
+
+        check_encodable(user, password)
         self.challenge = challenge
         self.cnonce = cnonce
         self._hashed, self._keyed = hashes or hash_functions(challenge.algorithm)
@@ -206,6 +209,15 @@ def hash_functions(algorithm: str) -> tuple[Hash, KeyedHash]:
     return hashed, keyed
 
 
+def can_hash(algorithm: str) -> bool:
+    """Whether `hash_functions` has those of an algorithm."""
+    try:
+        hash_functions(algorithm)
+    except base.errors.InvalidRequest:
+        return False
+    return True
+
+
 def new_cnonce() -> str:
     """A nonce of the client's own: 16 random hex digits."""
     import os
@@ -225,14 +237,6 @@ def next_nonce(info: str) -> str | None:
 
 def _plain_name(algorithm: str) -> str:
     return algorithm.upper().removesuffix(SESSION)
-
-
-def _can_hash(name: str) -> bool:
-    try:
-        hash_functions(name)
-    except base.errors.InvalidRequest:
-        return False
-    return True
 
 
 def _hash_of_body(algorithm: str, body: Iterable[bytes | memoryview]) -> str:

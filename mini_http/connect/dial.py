@@ -101,11 +101,15 @@ def resolve_allowed(
 def check_literal(host: str, port: int, options: DialOptions = DEFAULT_OPTIONS) -> None:
     """Raises ConnectFailed if `host`, which a proxy is to look up, is an address, in any of the
     spellings that systems read, and is not allowed.
+
+    Dots at its end don't count: resolvers here take such a host for a name, but many proxies for
+    the address.
     """
     if options.allow_address is None:
         return
+    literal = host.rstrip(".")
     try:
-        found = socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+        found = socket.getaddrinfo(literal, port, 0, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
         return  # a name
     failures: list[OSError] = []

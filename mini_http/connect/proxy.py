@@ -130,7 +130,9 @@ class Proxy(Value):
         from mini_http.connect.dial import DialOptions
 
         if self.via is not None:
-            self.via.lead(client, self.host, self.port)
+            # What the caller allows is about the host, not about the proxies on the way.
+            unguarded = None if options is None else options.replace(allow_address=None)
+            self.via.lead(client, self.host, self.port, unguarded)
         if self.is_secured:
             client.starttls(self.host, self.tls)
         try:
@@ -143,12 +145,16 @@ class Proxy(Value):
         """This proxy, with the answer to the challenge in a refusal to open a tunnel to `host` and
         `port`. None where there is no answer, or the one given was refused.
 
-        The refusal may be of a proxy that this one is reached through.
+        Once a Digest answer was refused there is no other, so this ends whatever is asked for. The
+        refusal may be of a proxy that this one is reached through.
         """
         if self.via is not None and refusal.proxy is not self:
             via = self.via.answering(refusal, self.host, self.port)
             return None if via is None else self.replace(via=via)
         if refusal.status != 407 or self.user is None or refusal.headers is None:
+            return None
+        given = _scheme(self.authorization)
+        if given == "digest":
             return None
         from mini_http.codec.credentials import strongest_answer
         from mini_http.connect.tunnel import place_to_lead_to
@@ -156,7 +162,7 @@ class Proxy(Value):
         _, target = place_to_lead_to(host, port)
         challenges = refusal.headers.get_all("Proxy-Authenticate", [])
         answer = strongest_answer(challenges, self.user, self.password or "", "CONNECT", target)
-        if answer is None or _scheme(answer) == _scheme(self.authorization):
+        if answer is None or _scheme(answer) == given:
             return None
         return self.replace(authorization=answer)
 

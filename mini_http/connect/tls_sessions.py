@@ -7,12 +7,15 @@ is there after the handshake; in TLS 1.3 tickets come with what is read first (R
 
 A resumed session is trusted because of the certificate that began it. So a cache must never serve
 more than one route, whose TLS settings and host are what that certificate was verified by; and a
-session goes with no other context than its own, which ssl would refuse.
+session goes with no other context than its own, which ssl would refuse, and not with that one
+either once it verifies in another way than it did: a caller may change its own.
 """
 
 from __future__ import annotations
 
 import time
+
+from mini_http.connect.tls_settings import verification
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +29,7 @@ class SessionCache:
     """The sessions of one route, the latest at the end. Threads may share it."""
 
     def __init__(self) -> None:
-        self._kept: list[tuple[SSLContext, SSLSession]] = []
+        self._kept: list[tuple[SSLContext, tuple[object, ...], SSLSession]] = []
 
     def take(self, context: SSLContext) -> SSLSession | None:
         """A session of this context that is not too old. It is handed out once.
@@ -36,10 +39,11 @@ class SessionCache:
         """
         while True:
             try:
-                made_with, session = self._kept.pop()
+                made_with, how, session = self._kept.pop()
             except IndexError:
                 return None
-            if made_with is context and time.time() < session.time + session.timeout:
+            is_ours = made_with is context and how == verification(context)
+            if is_ours and time.time() < session.time + session.timeout:
                 return session
 
     def keep(self, stream: object) -> bool:
@@ -47,7 +51,8 @@ class SessionCache:
         session: SSLSession | None = getattr(stream, "session", None)
         if session is None or not (session.has_ticket or (session.id and not _is_new(stream))):
             return False
-        self._kept.append((stream.context, session))  # type: ignore[attr-defined]
+        context: SSLContext = stream.context  # type: ignore[attr-defined]
+        self._kept.append((context, verification(context), session))
         del self._kept[:-MOST_SESSIONS]
         return True
 

@@ -33,7 +33,16 @@ class UnverifiedTLSWarning(UserWarning):
     """
 
 
-class TLSSettings(Value):
+class _Derived:
+    """What settings note beside their fields."""
+
+    __slots__ = ()
+
+    verification: tuple[object, ...] | None
+    """How `context` verified when these settings were made: whoever owns it may change that."""
+
+
+class TLSSettings(_Derived, Value):
     """Whom to trust, who we are, and how to speak. Two connections with unequal settings differ.
 
     Without `ca_file`, `ca_path`, `ca_data` and `trust`, trusted is what SSL_CERT_FILE and
@@ -83,6 +92,16 @@ class TLSSettings(Value):
     context: ssl.SSLContext | None = None
     """A context to use exactly as it is. Only `server_name` and `pins` may stand beside it."""
 
+    __slots__ = ("verification",)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both ask for the same; a context that was changed in between is not the same."""
+        if not isinstance(other, TLSSettings):
+            return NotImplemented
+        return super().__eq__(other) and self.verification == other.verification
+
+    __hash__ = Value.__hash__
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "pins", read_pins(self.pins))
         self._check_versions()
@@ -95,6 +114,8 @@ class TLSSettings(Value):
             raise ValueError("crl_file is of no use with verify=False")
         if self.crl_file is not None and self.trust == "system":
             raise ValueError('crl_file is of no use with trust="system": the system decides')
+        how = None if self.context is None else verification(self.context)
+        object.__setattr__(self, "verification", how)
         if self.context is not None:
             for field, default in self._defaults.items():
                 if field not in BESIDE_CONTEXT and getattr(self, field) != default:
@@ -120,6 +141,13 @@ class TLSSettings(Value):
                 secret = field in ("key_password", "ca_data")
                 shown.append(f"{field}={'***' if secret else repr(value)}")
         return f"TLSSettings({', '.join(shown)})"
+
+
+def verification(context: object) -> tuple[object, ...]:
+    """How a context verifies at this moment. What is equal was verified alike."""
+    return tuple(
+        [getattr(context, name, None) for name in ("verify_mode", "check_hostname", "verify_flags")]
+    )
 
 
 DEFAULT_SETTINGS = TLSSettings()

@@ -31,8 +31,9 @@ class Route(Value):
     another one's password opened.
 
     `host` includes an IPv6 zone. `tls` holds whom to trust and who we are, so a connection that was
-    made without verification never serves a request that asks for it (CVE-2024-35195). `options`
-    holds the source address, the resolver and the socket options; None: the usual ones.
+    made without verification never serves a request that asks for it (CVE-2024-35195), nor does one
+    that a caller's own context made before it was changed. `options` holds the source address, the
+    resolver and the socket options; None: the usual ones.
     """
 
     scheme: str

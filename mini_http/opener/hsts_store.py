@@ -65,6 +65,8 @@ class HSTSStore:
         self._filename = None if filename is None else str(filename)
         self._changed: dict[str, KnownHost | None] = {}
         self._saving = allocate_lock()
+        self._changing = allocate_lock()
+        """Held for moments only, not while a file is written."""
         self._hosts = self._read()
 
     def remember(self, host: str, max_age: float, include_subdomains: bool = False) -> None:
@@ -75,16 +77,17 @@ class HSTSStore:
         host = _canonical(host)
         if not host or is_address(host):
             return
-        before = self._hosts.get(host)
         known = None
         if max_age > 0:
             known = KnownHost(self._clock() + min(max_age, LONGEST_AGE), include_subdomains)
-        if known is None:
-            self._hosts.pop(host, None)
-        else:
-            self._hosts[host] = known
-            self._drop_some(self._hosts)
-        self._changed[host] = known
+        with self._changing:
+            before = self._hosts.get(host)
+            if known is None:
+                self._hosts.pop(host, None)
+            else:
+                self._hosts[host] = known
+                self._drop_some(self._hosts)
+            self._changed[host] = known
         if _is_news(before, known):
             self.save()
 
@@ -110,7 +113,8 @@ class HSTSStore:
         from mini_http.opener.whole_file import write_whole
 
         with self._saving:
-            changed, self._changed = self._changed, {}
+            with self._changing:
+                changed, self._changed = self._changed, {}
             try:
                 hosts = self._read()
                 for host, known in changed.items():
@@ -125,7 +129,8 @@ class HSTSStore:
                 text = "".join([_HEADER, *lines])
                 write_whole(self._filename, text.encode())
             except BaseException:
-                self._changed = changed | self._changed
+                with self._changing:
+                    self._changed = changed | self._changed
                 raise
 
     def _read(self) -> dict[str, KnownHost]:

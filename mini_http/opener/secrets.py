@@ -5,13 +5,14 @@
 From then on every request of that opener to that origin carries the field: same scheme, host and
 port, after redirects too. No other request does. A proxy that would read it gets an error in its
 place: such a key is for https, or for a direct way. What prints requests masks the value, for the
-name is marked secret in each of them.
+name is marked secret in each of them; and what records them does.
 """
 
 from __future__ import annotations
 
 from mini_http import base
 from mini_http.base.url import URL
+from mini_http.codec.grammar import FIELD_VALUE
 from mini_http.opener.handlers.base import BaseHandler
 
 TYPE_CHECKING = False
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from mini_http.opener.director import OpenerDirector
 
     Origin = tuple[str, str, int | None]
+
+
+NAMES: set[str] = set()
+"""The names of all fields that were secrets of any opener, in lower case: recordings mask them."""
 
 
 class Secrets(BaseHandler):
@@ -36,14 +41,21 @@ class Secrets(BaseHandler):
         """Has `value` sent as the field `name` to the origin of `url`; its path does not count.
 
         A second value takes the place of the first; a field that a request has stays as it is.
-        Raises InvalidURL, and InvalidRequest for a URL without a host or with user and password.
+        Raises InvalidURL; InvalidRequest for a URL without a host or with user and password; and
+        InvalidField, which does not show it, for a value that can't be sent.
         """
         found = URL.parse(url)
         if not found.host or found.username is not None:
             raise base.errors.InvalidRequest(
                 "a secret belongs to an origin, such as 'https://api.example'"
             )
+        if not isinstance(value, str) or FIELD_VALUE.fullmatch(value) is None:
+            raise base.errors.InvalidField(
+                f"the value of {name} is no text that a field can have: it has a control character"
+                " or one beyond ISO 8859-1, or is no str"
+            )
         self.remove(url, name)
+        NAMES.add(name.lower())
         self._fields.setdefault(found.origin, {})[name] = value
 
     def remove(self, url: str, name: str) -> None:
@@ -74,6 +86,8 @@ class Secrets(BaseHandler):
                     raise base.errors.InvalidRequest(
                         f"a proxy would read {name}, which is secret: use https, or no proxy"
                     )
+
+    https_open = http_open  # where TLS leads to the proxy only
 
     def __repr__(self) -> str:
         shown = [

@@ -20,10 +20,12 @@ from contextlib import contextmanager
 from errno import EISDIR
 
 from mini_http import base
+from mini_http.base.headers import MASK
 from mini_http.base.timeouts import DEFAULT_TIMEOUT
 from mini_http.exchange.body import BodyReader, BytesReader
 from mini_http.exchange.request_body import NO_BODY, BodyWrapper, RequestBody
 from mini_http.keepalive.pool import shared_pool
+from mini_http.opener.secrets import NAMES
 from mini_http.opener.whole_file import write_whole
 from mini_http.tools.har import Exchange, write_har
 from mini_http.tools.masking import Masker
@@ -101,7 +103,10 @@ class Recorder:
         deadline: Deadline | None = None,
     ) -> HTTPResponse:
         """As Pool.send; one exchange to record."""
-        sent = sent_fields(method, target, fields, body)
+        sent = tuple(
+            (name, MASK if name.lower() in NAMES else value)
+            for name, value in sent_fields(method, target, fields, body)
+        )
         request = Exchange(method, url_of(route, target), sent_fields=sent, started=time.time())
         watched = _WatchedBody(body)
         account = _Account(request, watched)

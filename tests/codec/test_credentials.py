@@ -40,12 +40,14 @@ def test_what_was_coded_can_be_decoded(user, password):
 
 
 @pytest.mark.parametrize(
-    ("user", "password"), [("a:b", "secret"), ("a\n", "secret"), ("a", "secret\n"), ("a", "\x7f")]
-)
+    ("user", "password"), [("a:b", "secret"), ("a\n", "secret"), ("a", "secret\n"), ("a", "\x7f"),
+     ("a", "secret\ud800"), ("\udfff", "secret")],
+)  # fmt: skip
 def test_what_basic_authentication_cannot_express_is_refused_without_saying_it(user, password):
     with pytest.raises(errors.InvalidRequest, match="can't contain") as caught:
         basic_credentials(user, password)
     assert "secret" not in str(caught.value)
+    assert caught.value.__context__ is None  # as an error of the codec would be, which shows all
 
 
 # --- the strongest

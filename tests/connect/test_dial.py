@@ -379,7 +379,11 @@ def test_the_addresses_for_a_proxy_are_those_that_are_allowed():
         )
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "0x7f000001", "::1", "fe80::1%1"])
+ADDRESSES = ["127.0.0.1", "127.1", "0x7f000001", "::1", "fe80::1%1"]
+DOTTED = ["127.0.0.1.", "127.1.", "2130706433.", "0x7f.0.0.1."]
+
+
+@pytest.mark.parametrize("host", ADDRESSES + DOTTED)
 def test_an_address_that_a_proxy_would_be_sent_is_checked(host):
     check_literal(host, 80)
     check_literal(host, 80, DialOptions(allow_address=lambda _: True))
@@ -387,7 +391,7 @@ def test_an_address_that_a_proxy_would_be_sent_is_checked(host):
         check_literal(host, 80, DialOptions(allow_address=public_only))
 
 
-@pytest.mark.parametrize("host", ["localhost", "host.example", "", "a\0b", "x" * 70])
+@pytest.mark.parametrize("host", ["localhost", "host.example", "", ".", "a\0b", "x" * 70])
 def test_a_name_that_a_proxy_would_be_sent_is_not(host):
     asked = []
     check_literal(host, 80, DialOptions(allow_address=asked.append))

@@ -1,5 +1,6 @@
 """Proxies: what one is called, how it leads to a host, alone or in a chain, and what is secret."""
 
+import socket
 import traceback
 
 import pytest
@@ -12,6 +13,7 @@ from support.waits import PATIENCE
 
 from mini_http.base import errors
 from mini_http.base.headers import Headers
+from mini_http.connect.dial import DialOptions
 from mini_http.connect.proxy import PROXY_KINDS, Proxy
 from mini_http.connect.simple_client import SimpleClient
 from mini_http.connect.tls import TLSSettings
@@ -231,6 +233,21 @@ def test_kinds_that_look_nothing_up_are_sent_addresses(proxied, kind):
     assert b"localhost" not in stream.sent
 
 
+def test_a_second_proxys_name_is_looked_up_as_the_options_say_and_not_asked_about(proxied):
+    asked = []
+
+    def resolver(host, port):
+        asked.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.2", port))]
+
+    options = DialOptions(resolver=resolver, allow_address=asked.append)
+    second = Proxy("second.corp", 1, via=Proxy("first", 1, kind="socks5"))
+    client, stream = proxied(b"\x05\x00" + SOCKS5_OPENED, OPENED)
+    second.lead(client, "h", 1, options)
+    assert asked == ["second.corp"]
+    assert b"\x05\x01\x00\x01\x7f\x00\x00\x02\x00\x01" in stream.sent
+
+
 def test_credentials_go_to_the_proxy_that_they_are_for_and_no_further(certificates):
     first = Proxy("127.0.0.1", 1, "Basic first", user="first", password="one")
     second = Proxy("second.example", 2, kind="socks5h", user="joe", password="two", via=first)
@@ -321,6 +338,7 @@ def refused(proxy, *challenges, status=407):
 
 KNOWN = Proxy("proxy", 1, user="joe", password="password")
 BASIC = 'Basic realm="here"'
+DIGEST = 'Digest realm="here", nonce="n", qop="auth"'
 JOE = "Basic am9lOnBhc3N3b3Jk"
 
 
@@ -337,12 +355,24 @@ NOT_ANSWERED = {
     "no reply": (KNOWN, [], None),
     "a scheme that is not known": (KNOWN, ["Unheard-of x=y"], 407),
     "what was refused": (KNOWN.replace(authorization="basic wrong"), [BASIC], 407),
+    "Digest again": (KNOWN.replace(authorization="Digest a=b"), [DIGEST], 407),
+    "Basic after Digest": (KNOWN.replace(authorization="digest a=b"), [BASIC], 407),
 }
 
 
 @pytest.mark.parametrize(("proxy", "challenges", "status"), NOT_ANSWERED.values(), ids=NOT_ANSWERED)
 def test_what_has_no_answer_is_not_answered(proxy, challenges, status):
     assert proxy.answering(refused(proxy, *challenges, status=status), "h", 1) is None
+
+
+def test_a_proxy_that_asks_now_for_this_and_now_for_that_is_answered_twice_at_most():
+    proxy, answers = KNOWN, []
+    for challenge in (BASIC, DIGEST, BASIC):
+        proxy = proxy.answering(refused(proxy, challenge), "h", 1)
+        if proxy is None:
+            break
+        answers.append(proxy.authorization.partition(" ")[0])
+    assert (answers, proxy) == (["Basic", "Digest"], None)
 
 
 def test_the_proxy_that_refused_is_the_one_that_answers_in_a_chain():

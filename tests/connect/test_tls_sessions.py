@@ -7,7 +7,9 @@ import pytest
 from support.servers import ScriptedServer
 from support.tls_handshakes import shake_hands
 
+from mini_http.base import errors
 from mini_http.connect.tls_sessions import MOST_SESSIONS, SessionCache
+from mini_http.connect.tls_settings import TLSSettings
 
 pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
 
@@ -94,6 +96,21 @@ def test_a_session_goes_with_its_own_context_only():
     sessions.keep(Stream(Session(), one))
     assert sessions.take(other) is None
     assert len(sessions) == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_session_of_a_context_that_was_changed_is_not_resumed(greeting, version):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = getattr(ssl.TLSVersion, version.replace(".", "_"))
+    settings, sessions = TLSSettings(context=context), SessionCache()
+    with greeting as server:
+        with shake_hands(server, settings, sessions=sessions) as sock:
+            assert sock.recv(5) == b"hello"
+            assert sessions.keep(sock)
+        context.verify_mode = ssl.CERT_REQUIRED
+        with pytest.raises(errors.TLSFailed, match="unknown issuer"):
+            shake_hands(server, settings, sessions=sessions)
 
 
 def test_a_session_that_is_too_old_is_left():

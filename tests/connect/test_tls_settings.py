@@ -60,6 +60,20 @@ def test_settings_are_equal_however_their_pins_are_spelled():
     assert len({TLSSettings(pins=pins) for pins in spellings}) == 1
 
 
+def test_a_context_that_was_changed_is_another_one():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    before = TLSSettings(context=context)
+    assert before == before.replace() == TLSSettings(context=context)
+    context.check_hostname = False
+    after = before.replace()
+    assert before != after
+    assert after.verification == (ssl.CERT_REQUIRED, False, context.verify_flags)
+    context.check_hostname = True
+    assert len({before, after, before.replace()}) == 2
+    assert DEFAULT_SETTINGS.verification is None
+    assert DEFAULT_SETTINGS != 1
+
+
 def test_settings_can_be_had_without_ssl():
     code = "import sys; from mini_http.connect.tls_settings import TLSSettings; TLSSettings()"
     code += "; sys.exit('ssl' in sys.modules)"

@@ -3,6 +3,7 @@
 import shutil
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -191,6 +192,19 @@ def test_a_file_of_another_form_is_refused_and_left_alone(path, line):
     path.unlink()
     store.save()
     assert "b.example" in path.read_text(), "what could not be saved is saved later"
+
+
+def test_threads_may_remember_while_one_saves(path):
+    store = HSTSStore(path)
+
+    def remember(thread):
+        for number in range(20):
+            store.remember(f"{thread}.{number}.example", YEAR)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(remember, range(4)))
+    store.save()
+    assert len(HSTSStore(path)) == len(store) == 80
 
 
 def test_a_file_that_can_not_be_read_is_an_error(tmp_path):

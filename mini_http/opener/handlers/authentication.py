@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 
 MOST_ANSWERS = 5
-"""Answers of one handler while one request is opened: for password managers that ask a person, and
-for servers whose nonces age quickly."""
+"""Answers of one handler in one field while one request is opened: for password managers that ask a
+person, and for servers whose nonces age quickly."""
 
 
 class Refusal:
@@ -43,12 +43,12 @@ class Refusal:
     since it holds passwords.
     """
 
-    def __init__(self, reply: Any, answers: tuple[tuple[int, object], ...] = ()) -> None:
+    def __init__(self, reply: Any, answers: tuple[tuple[int, str, object], ...] = ()) -> None:
         self.reply = reply
         """The reply that asks for credentials; None where nobody told or it is closed."""
         self.answers = answers
-        """Which handler, by its id, sent which credentials since the caller's request; all were
-        refused."""
+        """Which handler, by its id, sent in which field which credentials since the caller's
+        request; all were refused."""
         self.offered: object = None
         """The credentials that come next."""
 
@@ -85,18 +85,21 @@ def _copied(req: Any, reply: Any) -> Any:
     return again
 
 
-def was_refused(handler: object, req: Any) -> bool:
-    """Whether an answer of this handler to this request was refused."""
-    return bool(_answers_before(handler, req))
+def was_refused(handler: object, req: Any, field: str | None = None) -> bool:
+    """Whether an answer of this handler to this request was refused, in `field`, which is the
+    handler's `auth_header` unless given."""
+    return bool(_answers_before(handler, req, field))
 
 
-def try_offer(handler: object, req: Any, credentials: object, again: bool = False) -> bool:
+def try_offer(
+    handler: object, req: Any, credentials: object, again: bool = False, field: str | None = None
+) -> bool:
     """Notes credentials as what the next answer holds; returns False where they may not be sent.
 
     They may be at most MOST_ANSWERS times, and none that were refused, unless it is `again` though
-    they were right.
+    they were right. They are for `field`, which is the handler's `auth_header` unless given.
     """
-    before = _answers_before(handler, req)
+    before = _answers_before(handler, req, field)
     if len(before) >= MOST_ANSWERS or (credentials in before and not again):
         return False
     if getattr(req, "refusal", None) is not None:
@@ -104,10 +107,12 @@ def try_offer(handler: object, req: Any, credentials: object, again: bool = Fals
     return True
 
 
-def _answers_before(handler: object, req: Any) -> list[object]:
+def _answers_before(handler: Any, req: Any, field: str | None) -> list[object]:
     refusal = getattr(req, "refusal", None)
-    answers = () if refusal is None else refusal.answers
-    return [credentials for who, credentials in answers if who == id(handler)]
+    if refusal is None:
+        return []
+    asked = id(handler), field or handler.auth_header
+    return [sent for who, where, sent in refusal.answers if (who, where) == asked]
 
 
 def send_again(handler: Any, req: Any, value: str, field: str | None = None) -> Any:
@@ -117,11 +122,12 @@ def send_again(handler: Any, req: Any, value: str, field: str | None = None) -> 
     Raises BodyNotReplayable, and what opening raises.
     """
     _rewind(req)
+    field = field or handler.auth_header
     refusal = req.refusal
     if refusal.reply is not None:
         refusal.reply.close()
-    req.refusal = Refusal(None, (*refusal.answers, (id(handler), refusal.offered)))
-    req.add_unredirected_header(field or handler.auth_header, value)
+    req.refusal = Refusal(None, (*refusal.answers, (id(handler), field, refusal.offered)))
+    req.add_unredirected_header(field, value)
     return handler.parent.open(req, timeout=req.timeout)
 
 
@@ -199,7 +205,7 @@ def answer_as(
     opening raises.
     """
     given = req.get_header(field.capitalize())
-    if given not in (None, unasked) and not was_refused(handler, req):
+    if given not in (None, unasked) and not was_refused(handler, req, field):
         return None
     again = _copied(req, reply)
     try:
@@ -224,7 +230,7 @@ def _strongest(
     is_stale = any(
         digest.is_stale for digest, _ in digests_by_strength(parse_challenges(challenges))
     )
-    if not try_offer(handler, req, (field, *who), again=is_stale):
+    if not try_offer(handler, req, who, is_stale, field):
         return None
     return strongest_answer(challenges, *who, req.get_method(), req.selector, body_pieces(req))
 

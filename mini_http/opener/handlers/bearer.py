@@ -2,7 +2,7 @@
 
 The token goes with every request to the given URLs and what is below them, and to no other place.
 Where it is made by a function, that is called before the first request, and once more for a request
-that is refused with 401.
+that is refused with 401. What the function itself asks for, in its own thread, goes without one.
 """
 
 from __future__ import annotations
@@ -38,10 +38,16 @@ class HTTPBearerAuthHandler(BaseHandler):
         self._token = token if isinstance(token, str) else None
         self._places = Places(*urls)
         self._making = Lock()
+        self._maker: int | None = None
+        """The thread that a token is made in now."""
         self._issued: list[str] = []
 
     def http_request(self, req: Any) -> Any:
         """Adds the token. Raises TypeError if the function returns none."""
+        from threading import get_ident
+
+        if self._maker == get_ident():
+            return req  # it is asked for the token; to wait for that here would be for ever
         if not req.has_header(self.auth_header) and req.full_url in self._places:
             req.add_unredirected_header(self.auth_header, self._credentials(refused=None))
         return req
@@ -70,9 +76,19 @@ class HTTPBearerAuthHandler(BaseHandler):
         with self._making:
             value = f"Bearer {self._token}"
             if self._made_by is not None and (self._token is None or value == refused):
-                self._token = self._made_by()
-                if not isinstance(self._token, str):
-                    raise TypeError(f"a token must be a str, not {type(self._token).__name__}")
+                self._token = self._new_token(self._made_by)
                 value = f"Bearer {self._token}"
                 self._issued = [value, *self._issued][:MOST_ISSUED]
             return value
+
+    def _new_token(self, made_by: Callable[[], str]) -> str:
+        from threading import get_ident
+
+        self._maker = get_ident()
+        try:
+            token = made_by()
+        finally:
+            self._maker = None
+        if not isinstance(token, str):
+            raise TypeError(f"a token must be a str, not {type(token).__name__}")
+        return token

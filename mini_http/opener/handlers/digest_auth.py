@@ -3,7 +3,7 @@
 The password itself is not sent, only hashes of it with the server's nonce. Of several Digest
 challenges the one with the strongest algorithm is answered that there is a password for. These
 handlers come before those of Basic: once a Digest answer was refused, the password is not sent in
-clear either.
+clear either, whatever the server asks for then.
 
 A nonce is used again, counted, for what else is asked of the same server: then a request with a
 password costs one exchange, not two. So is the one that the server names as the next
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 MOST_SERVERS = 100
 """Whose nonces a handler keeps; the one that asked the longest ago is forgotten."""
 
+MOST_NONCES = 16
+"""Of one server, whose counts a handler keeps: replies of several threads may name a nonce late,
+when it was left for the next already."""
+
 
 class KnownServer:
     """A server that took an answer, or is about to. It has no `repr` of its own."""
@@ -51,10 +55,17 @@ class KnownServer:
     def __init__(self, session: DigestSession, user: str, password: str) -> None:
         self.session = session
         self.user = user, password
-        self.count = 1
-        """How often the nonce of the session was answered."""
+        self.counts: dict[str, int] = {}
+        """How often the latest nonces were answered."""
         self.is_satisfied = False
         """Whether the last answer was accepted."""
+
+    def count(self, nonce: str, times: int = 1) -> int:
+        """Counts answers to a nonce; returns how many there were."""
+        self.counts[nonce] = self.counts.pop(nonce, 0) + times
+        if len(self.counts) > MOST_NONCES:
+            del self.counts[next(iter(self.counts))]
+        return self.counts[nonce]
 
 
 class AbstractDigestAuthHandler:
@@ -93,19 +104,14 @@ class AbstractDigestAuthHandler:
         nor another one knows the scheme, algorithm or qop.
         """
         from mini_http.codec.challenges import parse_challenges
+        from mini_http.codec.credentials import digests_by_strength
 
         challenges = parse_challenges(headers.get_all(auth_header) or ())
-        ours = [challenge for challenge in challenges if challenge.is_for("digest")]
-        others = [challenge.scheme for challenge in challenges if not challenge.is_for("digest")]
-        if not ours:
-            if not any(challenge.is_for("basic") for challenge in challenges):
-                refuse_unsupported(self, challenges)
-            return None
-        answerable = sorted(filter(self._is_answerable, ours), key=_strength, reverse=True)
-        if not answerable and is_answered_by_another(self, others):
-            return None
+        answerable = digests_by_strength(challenges, self._knows)
         was_tried = was_refused(self, req)
-        for challenge in answerable or ours[:1]:
+        if not answerable and not was_tried:
+            self._refuse_unless_answered_by_another(challenges, req)
+        for _, challenge in answerable:
             reply = self.retry_http_digest_auth(req, str(challenge))
             if reply is not None:
                 return reply
@@ -119,13 +125,23 @@ class AbstractDigestAuthHandler:
             )
         return None
 
-    def _is_answerable(self, challenge: Challenge) -> bool:
+    def _knows(self, algorithm: str) -> bool:
         try:
-            self.get_algorithm_impls(challenge.get("algorithm") or "MD5")
+            self.get_algorithm_impls(algorithm)
         except ValueError:
             return False
-        qop = challenge.get("qop")
-        return not qop or DigestChallenge.of({"realm": "", "nonce": "", "qop": qop}) is not None
+        return True
+
+    def _refuse_unless_answered_by_another(self, challenges: list[Challenge], req: Any) -> None:
+        """Raises what is wrong with challenges that this handler can't answer; those that another
+        one answers are left to it, and Basic is never wrong.
+        """
+        ours = [challenge for challenge in challenges if challenge.is_for("digest")]
+        others = [challenge.scheme for challenge in challenges if not challenge.is_for("digest")]
+        if ours and not is_answered_by_another(self, others):
+            self.get_authorization(req, ours[0].by_name())
+        elif not ours and not any(challenge.is_for("basic") for challenge in challenges):
+            refuse_unsupported(self, challenges)
 
     def retry_http_digest_auth(self, req: Any, auth: str) -> Any:
         """Answers the challenge `auth`, as the server sent it; returns the reply.
@@ -135,7 +151,7 @@ class AbstractDigestAuthHandler:
         from mini_http.codec.challenges import parse_challenges
 
         req = prepared(req)
-        value = self.get_authorization(req, _parameters(parse_challenges([auth])[0]))
+        value = self.get_authorization(req, parse_challenges([auth])[0].by_name())
         if not value:
             return None
         self.retried += 1
@@ -205,14 +221,14 @@ class AbstractDigestAuthHandler:
         """Notes whom the next answer goes to; returns how often its nonce was answered by then."""
         with self._counting:
             before = self._known.pop(server, None)
-            nonce = known.session.challenge.nonce
-            if before is not None and before.session.challenge.nonce == nonce:
-                known.count = before.count + 1
+            if before is not None:
+                known.counts = before.counts
             if len(self._known) >= MOST_SERVERS:
                 del self._known[next(iter(self._known))]
             self._known[server] = known
-            self.last_nonce, self.nonce_count = nonce, known.count
-            return known.count
+            self.last_nonce = known.session.challenge.nonce
+            self.nonce_count = known.count(self.last_nonce)
+            return self.nonce_count
 
     def _answer_unasked(self, req: Any) -> None:
         """Adds credentials with the nonce that is known of the server, counted once more.
@@ -231,9 +247,9 @@ class AbstractDigestAuthHandler:
         if self._find_user_password(challenge.realm, req) != known.user:
             return
         with self._counting:
-            known.count += 1
-            session, count = known.session, known.count
-            self.last_nonce, self.nonce_count = session.challenge.nonce, count
+            session = known.session
+            self.last_nonce = session.challenge.nonce
+            self.nonce_count = count = known.count(self.last_nonce)
         cnonce = self.get_cnonce(session.challenge.nonce)
         value = session.credentials(req.get_method(), req.selector, count, cnonce)
         req.add_unredirected_header(self.auth_header, f"Digest {value}")
@@ -248,17 +264,9 @@ class AbstractDigestAuthHandler:
         nonce = None if info is None else next_nonce(info)
         if nonce is not None:
             with self._counting:
-                if nonce != known.session.challenge.nonce:
-                    known.session, known.count = known.session.continued(nonce), 0
-
-
-def _parameters(challenge: Challenge) -> dict[str, str]:
-    # reversed, so that the first one of a name counts
-    return dict(reversed(challenge.parameters))
-
-
-def _strength(challenge: Challenge) -> int:
-    return DigestChallenge("", "", challenge.get("algorithm") or "MD5").strength
+                if nonce not in known.counts:  # else it is in use, or was left for a later one
+                    known.session = known.session.continued(nonce)
+                    known.count(nonce, 0)
 
 
 def _is_in(domain: tuple[str, ...], req: Any) -> bool:
@@ -340,6 +348,10 @@ class ProxyDigestAuthHandler(BaseHandler, AbstractDigestAuthHandler):
             info = response.headers.get("Proxy-Authentication-Info")
             self._note_reply(req, response.code != 407, info)
         return response
+
+    # a request for an http URL is of type "https" on its way to a proxy over TLS
+    https_open = http_open
+    https_response = http_response
 
     def _server(self, req: Any) -> Hashable:
         return str(req.host)

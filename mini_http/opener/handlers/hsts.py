@@ -73,12 +73,20 @@ class HSTSHandler(BaseHandler):
         return self.parent.open(req, timeout=req.timeout)
 
     def https_response(self, request: Any, response: Any) -> Any:
-        """Notes what the reply says of its host; the reply is as it was."""
+        """Notes what the reply says of its host; the reply is as it was.
+
+        Warns RuntimeWarning where the file can't be saved; it is tried again with the next change.
+        """
         said = response.info().get(FIELD)  # the first one alone counts (section 8.1)
         if said is not None and self._is_verified():
             policy = read_policy(said)
-            if policy is not None:
-                self.remember(URL.parse(request.full_url).host, *policy)
+            url = URL.parse(request.full_url)
+            # An http URL may be asked of a proxy over TLS, which says nothing of its host.
+            if policy is not None and url.scheme == "https":
+                try:
+                    self.remember(url.host, *policy)
+                except (OSError, ValueError) as error:
+                    _warn(error)
         return response
 
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> None:
@@ -126,6 +134,13 @@ class HSTSHandler(BaseHandler):
 def _verifies(tls: Any) -> bool:
     """Whether settings, or a context, want a trusted certificate for the right name."""
     return bool(getattr(tls, "verify", getattr(tls, "verify_mode", False))) and tls.check_hostname
+
+
+def _warn(error: Exception) -> None:
+    """Says that the file can't be saved: the reply is none the worse for it."""
+    import warnings
+
+    warnings.warn(f"the known hosts were not saved: {error}", RuntimeWarning, stacklevel=3)
 
 
 def _octet(character: re.Match[str]) -> str:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from mini_http.opener.request import Request
 
     Exchange = Callable[[Request], HTTPResponse]
+    Origin = tuple[str, str, int | None]
+    Allowed = Callable[[str], bool] | None
 
 FORM_TYPE = bodies.FORM_TYPE
 
@@ -65,7 +67,7 @@ class AbstractHTTPHandler(BaseHandler):
     ) -> None:
         self.pool = pool if pool is not None else shared_pool()
         self._options = options
-        self._routes: dict[tuple[str, str, int | None], Route] = {}
+        self._routes: dict[tuple[Origin, Allowed], Route] = {}
         self._known_proxies: dict[Proxy, Proxy] = {}
         """With the password that they asked for."""
         self.set_http_debuglevel(self._usual_debuglevel() if debuglevel is None else debuglevel)
@@ -121,7 +123,11 @@ class AbstractHTTPHandler(BaseHandler):
         if request._host is not None:
             route = self._proxied_route(request)
         else:
-            route = self._routes.get(url.origin) or self._route(request)
+            try:
+                allowed = self.parent.allow_address  # it may be another one by now
+            except AttributeError:  # urllib's opener
+                allowed = None
+            route = self._routes.get((url.origin, allowed)) or self._route(request, allowed)
         timeout = timeout_of(request)
         if timeout.total is not None and request.deadline is None:
             request.deadline = Deadline(timeout.total)
@@ -144,13 +150,14 @@ class AbstractHTTPHandler(BaseHandler):
             response.history = request.history
         return response
 
-    def _route(self, request: Request) -> Route:
-        url = request.url
-        if len(self._routes) >= MOST_ROUTES:
-            self._routes.clear()
+    def _route(self, request: Request, allowed: Allowed) -> Route:
+        url, tls = request.url, self._settings()
         options = self.dial_options(self._options)
-        route = Route(url.scheme, url.host, url.port or 0, self._settings(), options)
-        self._routes[url.origin] = route
+        route = Route(url.scheme, url.host, url.port or 0, tls, options)
+        if tls is None or tls.context is None:  # the caller may change a context of its own
+            if len(self._routes) >= MOST_ROUTES:
+                self._routes.clear()
+            self._routes[url.origin, allowed] = route
         return route
 
     def _proxied_route(self, request: Request) -> Route:
@@ -227,6 +234,10 @@ class AbstractHTTPHandler(BaseHandler):
     def _settings(self) -> TLSSettings | None:
         return None
 
+    def _beyond_context(self) -> TLSSettings | None:
+        """Those settings that no context can hold; None if there are none."""
+        return None
+
     def _usual_settings(self) -> TLSSettings:
         from mini_http.connect.tls import DEFAULT_SETTINGS
 
@@ -239,47 +250,18 @@ class AbstractHTTPHandler(BaseHandler):
 
         That is for callers who bring a class with the interface of http.client.HTTPConnection.
         http.client's own two classes, and our own two, stand for the pool's connections, with
-        `context` if given. Raises URLError in place of each OSError.
+        `context` if given. Raises URLError in place of each OSError, and InvalidRequest where such
+        a class can't go the way, or check the pins, that were asked for.
         """
         exchange = self._exchange_in_place_of(http_class, http_conn_args)
         if exchange is not None:
             return exchange(as_request(req))
-        if not req.host:
-            raise base.errors.URLError("no host given")
-        fields = dict(req.unredirected_hdrs) | req.headers
-        fields["Connection"] = "close"
-        connection = http_class(req.host, timeout=timeout_of(req).read, **http_conn_args)
-        connection.set_debuglevel(self._debuglevel)
-        authorization = None
-        if req._tunnel_host or not req.has_proxy():  # else it is the proxy that reads it
-            authorization = fields.pop("Proxy-authorization", None)
-        if req._tunnel_host:
-            connection.set_tunnel(
-                req._tunnel_host,
-                headers={} if authorization is None else {"Proxy-Authorization": authorization},
-            )
-        try:
-            try:
-                connection.request(
-                    req.get_method(),
-                    req.selector,
-                    req.data,
-                    {name.title(): value for name, value in fields.items()},
-                    encode_chunked=req.has_header("Transfer-encoding"),
-                )
-            except OSError as error:
-                raise base.errors.URLError(error) from error
-            response = connection.getresponse()
-        except BaseException:
-            connection.close()
-            raise
-        # The reply has a file of its own; the connection would keep the socket open after it.
-        if connection.sock:
-            connection.sock.close()
-            connection.sock = None
-        response.url = req.get_full_url()
-        response.msg = response.reason
-        return response
+        from mini_http.opener.handlers.other_connections import open_over
+
+        if self._beyond_context() is not None:
+            name = getattr(http_class, "__name__", repr(http_class))
+            raise base.errors.InvalidRequest(f"{name} knows nothing of pins and server_name")
+        return open_over(http_class, req, self._debuglevel, http_conn_args)
 
     def _exchange_in_place_of(self, http_class: Any, arguments: dict[str, Any]) -> Exchange | None:
         """`send` of a handler that does what connections of http.client's `http_class`, or of ours,
@@ -292,6 +274,7 @@ class AbstractHTTPHandler(BaseHandler):
         if name == "HTTPConnection" and not arguments:
             return HTTPHandler(self._debuglevel, pool=pool, options=options).send
         if name == "HTTPSConnection" and arguments.keys() <= {"context"}:
+            arguments = arguments | {"tls": self._beyond_context()}
             return HTTPSHandler(self._debuglevel, **arguments, pool=pool, options=options).send
         return None
 
@@ -310,8 +293,9 @@ class HTTPHandler(AbstractHTTPHandler):
 class HTTPSHandler(AbstractHTTPHandler):
     """Opens https requests.
 
-    `context` is an SSLContext to use as it is; `tls` are settings. `check_hostname=False` takes a
-    certificate for any name.
+    `context` is an SSLContext to use as it is; `tls` are settings, of which only `pins` and
+    `server_name` may stand beside a context: others raise ValueError. `check_hostname=False` takes
+    a certificate for any name.
     """
 
     _stock_class = "HTTPSConnection"
@@ -329,21 +313,35 @@ class HTTPSHandler(AbstractHTTPHandler):
         if context is not None and not hasattr(context, "wrap_socket"):
             raise TypeError(f"context must be an ssl.SSLContext, not {type(context).__name__}")
         super().__init__(debuglevel, pool=pool, options=options)
-        if context is not None and check_hostname is not None:
-            context.check_hostname = check_hostname
+        self._tls = tls
+        if context is not None:
+            from mini_http.connect.tls_settings import DEFAULT_SETTINGS
+
+            self._tls = (tls or DEFAULT_SETTINGS).replace(context=context)
+            if check_hostname is not None:
+                context.check_hostname = check_hostname
         self._context = context
         self._check_hostname = check_hostname
-        self._tls = tls
 
     def _settings(self) -> TLSSettings:
-        from mini_http.connect.tls import DEFAULT_SETTINGS, TLSSettings
+        from mini_http.connect.tls import DEFAULT_SETTINGS
+        from mini_http.connect.tls_settings import verification
 
-        if self._context is not None:
-            return TLSSettings(context=self._context)
         settings = self._tls or DEFAULT_SETTINGS
-        if self._check_hostname is not None:
+        if self._context is None and self._check_hostname is not None:
             settings = settings.replace(check_hostname=self._check_hostname)
+        context = settings.context
+        if context is not None and settings.verification != verification(context):
+            settings = self._tls = settings.replace()  # as it verifies now
         return settings
+
+    def _beyond_context(self) -> TLSSettings | None:
+        tls = self._tls
+        if tls is None or not (tls.pins or tls.server_name):
+            return None
+        from mini_http.connect.tls_settings import TLSSettings
+
+        return TLSSettings(pins=tls.pins, server_name=tls.server_name)
 
     def https_open(self, req: Request) -> Any:
         """The reply, whatever its status."""

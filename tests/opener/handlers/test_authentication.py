@@ -431,6 +431,31 @@ def test_a_field_that_the_program_gave_is_not_replaced(pool, field):
     assert sent(server) == [field]
 
 
+class ProxysToo(UserHandler):
+    """Answers the proxy as the same user."""
+
+    handler_order = 100
+
+    def http_open(self, req):
+        req.set_proxy(self.proxy, "http")
+
+    def http_error_407(self, req, fp, code, msg, headers):
+        return answer_as(self, ("user", "password"), "Proxy-Authorization", req, fp, headers)
+
+
+@pytest.mark.parametrize("own", ["Own", None])
+def test_an_answer_to_a_proxy_is_none_to_the_origin(pool, own):
+    proxys = asking("Basic").replace(b"401", b"407").replace(b"WWW-", b"Proxy-")
+    with ScriptedServer([[proxys, asking("Basic"), asking("Basic")]]) as server:
+        user = ProxysToo()
+        user.proxy = server.authority
+        request = Request("http://origin.example/", headers={"Authorization": own} if own else {})
+        with pytest.raises(HTTPError, match="401") as caught:
+            opener_with(pool, user).open(request)
+        caught.value.close()
+    assert sent(server) == ([own, own] if own else [None, None, BASIC])
+
+
 @pytest.mark.parametrize(
     ("challenge", "answers"), [("Basic", []), (DIGEST.format("auth"), ["Digest "])]
 )

@@ -124,6 +124,35 @@ def test_threads_that_are_refused_together_make_one_token(pool):
     assert len(made) == 2
 
 
+def test_the_function_may_ask_for_its_token_with_the_same_opener_below_the_places(pool):
+    with ScriptedServer([[HELLO, HELLO, BEARER, HELLO, HELLO]]) as server:
+
+        def make():
+            return opener.open(server.url + "token").read().decode()
+
+        opener = opener_with(pool, HTTPBearerAuthHandler(make, server.url))
+        assert opener.open(server.url, timeout=5).read() == b"hello"
+        assert authorizations(server) == [None, "Bearer hello"]
+        with pytest.raises(HTTPError, match="401") as caught:
+            opener.open(server.url, timeout=5)
+        caught.value.close()
+    assert authorizations(server)[2:] == ["Bearer hello", None]
+
+
+def test_a_function_that_failed_is_called_again():
+    def make():
+        if not failures:
+            return "abc"
+        raise failures.pop()
+
+    failures = [OSError("no token today"), ValueError("nor now")]
+    bearer = HTTPBearerAuthHandler(make, "http://a/")
+    for kind in (ValueError, OSError):
+        with pytest.raises(kind):
+            bearer.http_request(Request("http://a/"))
+    assert bearer.http_request(Request("http://a/")).get_header("Authorization") == "Bearer abc"
+
+
 def test_what_is_no_token_is_an_error():
     with pytest.raises(TypeError, match="a token must be a str, not NoneType"):
         HTTPBearerAuthHandler(lambda: None, "http://a/").http_request(Request("http://a/"))

@@ -11,15 +11,28 @@ import urllib.request
 import pytest
 from support.servers import ScriptedServer
 
-from mini_http import BaseHandler, HTTPError, HTTPHandler, Request, URLError, build_opener
+from mini_http import (
+    BaseHandler,
+    HTTPError,
+    HTTPHandler,
+    HTTPSHandler,
+    Proxy,
+    ProxyHandler,
+    Request,
+    TLSSettings,
+    URLError,
+    build_opener,
+)
 from mini_http.base import errors
 from mini_http.codec.digest import ALGORITHMS
 from mini_http.opener.handlers.authentication import MOST_ANSWERS
 from mini_http.opener.handlers.basic_auth import HTTPBasicAuthHandler
 from mini_http.opener.handlers.digest_auth import (
+    MOST_NONCES,
     MOST_SERVERS,
     AbstractDigestAuthHandler,
     HTTPDigestAuthHandler,
+    KnownServer,
     ProxyDigestAuthHandler,
 )
 from mini_http.opener.passwords import HTTPPasswordMgr, HTTPPasswordMgrWithDefaultRealm
@@ -382,6 +395,32 @@ def test_the_password_is_not_sent_in_clear_once_a_digest_answer_was_refused(pool
     assert checks.faults == ["missing", "wrong"]
 
 
+ASKS = b"HTTP/1.1 401 Asks\r\nWWW-Authenticate: %b\r\nContent-Length: 3\r\n\r\nno!"
+
+
+@pytest.mark.parametrize(
+    "then", ['Basic realm="a"', 'Digest realm="a", nonce="n", algorithm=SHA-3, Basic realm="a"']
+)
+def test_nor_if_the_server_then_asks_for_nothing_but_basic(pool, then):
+    first = ASKS % b'Digest realm="a", nonce="n", qop="auth"'
+    with ScriptedServer([[first, ASKS % then.encode(), HELLO]]) as server:
+        opener = opener_with(pool, basic(server.url), digest(server.url, realm="a"))
+        with pytest.raises(HTTPError, match="HTTP Error 401: digest auth failed") as caught:
+            opener.open(server.url)
+        assert caught.value.read() == b"no!"
+    assert [field(raw, "authorization") is None for raw in server.requests] == [True, False]
+
+
+@pytest.mark.parametrize(("user", "password"), [("\ud800", "hunter2"), ("user", "hunter2\udfff")])
+def test_what_utf8_lacks_is_refused_without_being_shown(pool, user, password):
+    with ScriptedServer([ASKS % b'Digest realm="a", nonce="n", qop="auth"']) as server:
+        opener = opener_with(pool, digest(server.url, realm="a", user=user, password=password))
+        with pytest.raises(errors.InvalidRequest, match="lone surrogates") as caught:
+            opener.open(server.url)
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
 ONLY_BASIC = {
     "Basic alone": 'Basic realm="a"',
     "a Digest that is not known": 'Digest realm="x", nonce="y", algorithm=SHA-3, Basic realm="a"',
@@ -581,6 +620,52 @@ def test_the_nonce_that_a_server_wants_next_is_the_next():
     ]  # fmt: skip
 
 
+def test_no_nonce_has_one_count_twice_however_late_replies_come():
+    handler = digest("http://a/")
+    asked = {"realm": REALM, "nonce": "n", "qop": "auth"}
+    sent = []
+
+    class Reply:
+        code = 200
+
+        def __init__(self, nonce):
+            self.headers = {"Authentication-Info": f'nextnonce="{nonce}"'}
+
+    def challenged():
+        request = Request("http://a/")
+        value = handler.get_authorization(request, asked)
+        request.add_unredirected_header("Authorization", f"Digest {value}")
+        return request
+
+    def unasked():
+        return handler.http_request(Request("http://a/"))
+
+    def note(request):
+        one = parameters(request.get_header("Authorization"))
+        sent.append((one["nonce"], int(one["nc"], 16)))
+
+    first = challenged()
+    note(first)
+    for nonce in ("m", "o", "m", "o", "n"):
+        handler.http_response(first, Reply(nonce))
+        note(unasked())
+    note(challenged())  # its request went out before there was a nonce
+    handler.http_response(first, Reply("p"))
+    note(unasked())
+    assert sent == [
+        ("n", 1), ("m", 1), ("o", 1), ("o", 2), ("o", 3), ("o", 4), ("n", 2), ("p", 1),
+    ]  # fmt: skip
+
+
+def test_only_some_nonces_are_remembered():
+    known = KnownServer(None, "user", "password")
+    for number in range(MOST_NONCES + 2):
+        assert known.count("first") == number + 1
+        assert known.count(f"n{number}") == 1
+    assert len(known.counts) == MOST_NONCES
+    assert "n1" not in known.counts
+
+
 # --- proxies
 
 
@@ -624,6 +709,22 @@ def test_a_nonce_of_a_proxy_is_used_for_every_origin(pool):
         opener_with(pool, handler).open(direct.url).close()
     assert counts(proxy, "proxy-authorization") == [None, 1, 2]
     assert field(direct.requests[0], "proxy-authorization") is None
+
+
+def test_a_nonce_of_a_proxy_over_tls_is_used_again(pool, certificates):
+    checks = DigestServer(status=407, uses=99)
+    with ScriptedServer(handler=checks, tls=certificates.good.server_context()) as proxy:
+        way = Proxy.parse(f"https://localhost:{proxy.port}")
+        way = way.replace(tls=TLSSettings(ca_file=certificates.ca_file))
+        opener = opener_with(
+            pool,
+            HTTPSHandler(pool=pool),
+            ProxyHandler({"http": way}),
+            of_proxy(f"localhost:{proxy.port}"),
+        )
+        for path in ("a", "b"):
+            assert opener.open(f"http://origin.example/{path}").read() == b"hello"
+    assert counts(proxy, "proxy-authorization") == [None, 1, 2]
 
 
 def test_a_wrong_password_for_a_proxy_is_an_error_of_the_proxy(pool):

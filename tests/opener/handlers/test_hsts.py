@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from support.servers import ScriptedServer
 
 from mini_http.base.errors import RedirectRefused
+from mini_http.connect.proxy import Proxy
 from mini_http.connect.tls import TLSSettings
 from mini_http.keepalive.pool import Pool
 from mini_http.opener.api import build_opener
@@ -17,6 +18,7 @@ from mini_http.opener.cookies.jar import CookieJar
 from mini_http.opener.handlers.cookies import HTTPCookieProcessor
 from mini_http.opener.handlers.hsts import HSTSHandler, read_policy
 from mini_http.opener.handlers.http import HTTPHandler, HTTPSHandler
+from mini_http.opener.handlers.proxy import ProxyHandler
 from mini_http.opener.request import Request
 
 pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
@@ -127,6 +129,17 @@ def test_what_says_nothing_is_not_remembered(opener, handler, secured, name, fie
 def test_what_is_said_in_the_clear_is_not_remembered(opener, handler):
     with ScriptedServer([[ok(KNOWN)]]) as server:
         opener.open(f"http://localhost:{server.port}/").close()
+    assert len(handler.hosts) == 0
+
+
+def test_what_a_proxy_says_of_an_http_url_is_not_remembered(handler, certificates, secured):
+    tls = TLSSettings(ca_file=certificates.ca_file)
+    with secured([ok(KNOWN)]) as server, Pool() as pool:
+        proxy = Proxy("localhost", server.port, kind="https", tls=tls)
+        https = HTTPSHandler(pool=pool)
+        opener = build_opener(handler, https, ProxyHandler({"http": proxy}))
+        opener.open("http://origin.example/").close()
+    assert len(server.requests) == 1
     assert len(handler.hosts) == 0
 
 
@@ -259,6 +272,22 @@ def test_cookies_are_those_of_https(handler, certificates, secured):
         for _ in range(2):
             opener.open(f"http://localhost:{server.port}/").close()
         assert b"\r\nCookie: a=1\r\n" in server.requests[1]
+
+
+def test_a_reply_is_had_also_where_the_file_can_not_be_saved(tmp_path, certificates, secured):
+    folder = tmp_path / "later"
+    handler = HSTSHandler(folder / "known.hsts")
+    tls = TLSSettings(ca_file=certificates.ca_file)
+    with secured([ok(KNOWN)]) as server, Pool() as pool:
+        opener = build_opener(handler, HTTPSHandler(tls=tls, pool=pool))
+        with pytest.warns(RuntimeWarning, match="the known hosts were not saved: .*No such file"):
+            reply = opener.open(f"https://localhost:{server.port}/")
+        with reply:
+            assert reply.read() == b"hello"
+    assert handler.is_known("localhost")
+    folder.mkdir()
+    handler.close()
+    assert "localhost" in (folder / "known.hsts").read_text()
 
 
 def test_what_is_known_is_kept_in_a_file(tmp_path, certificates, secured):

@@ -9,7 +9,6 @@ import socket
 import ssl
 import sys
 import urllib.request
-from types import SimpleNamespace
 
 import pytest
 from support.python_server import EchoServer
@@ -26,11 +25,13 @@ from mini_http import (
     Pool,
     Proxy,
     ProxyBasicAuthHandler,
+    ProxyHandler,
     Request,
     Route,
     Timeout,
     TLSSettings,
     build_opener,
+    public_only,
 )
 from mini_http.base import errors
 from mini_http.base.timeouts import NOT_GIVEN
@@ -40,6 +41,7 @@ from mini_http.keepalive.pool import shared_pool
 from mini_http.opener.handlers import http as http_handlers
 
 HELLO = b"HTTP/1.1 200 Fine\r\nContent-Length: 5\r\nX-Own: 1\r\n\r\nhello"
+NO_PIN = "00" * 32
 SHORT = 0.05
 """Seconds to wait for a server that never answers."""
 
@@ -329,9 +331,41 @@ def test_a_route_is_found_again_by_its_origin(opener, pool, echo_server):
 def test_the_routes_that_are_kept_have_a_limit(pool):
     handler = HTTPHandler(pool=pool)
     requests = [Request(f"http://host{number}/") for number in range(1001)]
-    routes = [handler._route(request) for request in requests]
+    routes = [handler._route(request, None) for request in requests]
     assert len(set(routes)) == 1001
-    assert handler._routes == {requests[-1].url.origin: routes[-1]}
+    assert handler._routes == {(requests[-1].url.origin, None): routes[-1]}
+
+
+def test_a_route_is_for_what_the_opener_allows_by_then(pool, echo_server):
+    handler = HTTPHandler(pool=pool)
+    account(build_opener(handler).open(echo_server.url))
+    guarded = build_opener(handler, allow_address=public_only)
+    with pytest.raises(errors.ConnectFailed, match="address not allowed"):
+        guarded.open(echo_server.url)
+    guarded.allow_address = None
+    account(guarded.open(echo_server.url))
+    guarded.allow_address = lambda _: False
+    with pytest.raises(errors.ConnectFailed, match="address not allowed"):
+        guarded.open(echo_server.url)
+
+
+def test_an_address_that_is_not_allowed_is_not_asked_of_a_proxy(pool):
+    with ScriptedServer([HELLO]) as server:
+        opener = build_opener(
+            ProxyHandler({"http": server.authority}),
+            HTTPHandler(pool=pool),
+            allow_address=public_only,
+        )
+        with pytest.raises(errors.ConnectFailed, match="address not allowed"):
+            opener.open("http://127.0.0.1.:1/")
+        assert opener.open("http://host.example/").read() == b"hello"
+        pool.close()
+    assert len(server.requests) == 1
+
+
+def test_a_host_field_that_the_caller_gave_stays(opener, echo_server):
+    request = Request(echo_server.url, headers={"Host": "other.example"})
+    assert account(opener.open(request))["headers"]["host"] == "other.example"
 
 
 def test_a_connection_that_nobody_accepts_is_a_urlerror(opener):
@@ -371,6 +405,40 @@ def test_https_uses_a_context_as_it_is(pool, certificates):
     assert first == second
     assert first.tls.context is context
     assert pool.opened == 1
+
+
+def test_a_connection_is_not_used_again_once_its_context_was_changed(pool, certificates):
+    context = certificates.client_context()
+    with EchoServer(tls=certificates.wrong_name.server_context()) as server:
+        lenient = https_opener(pool, None, context, False)
+        for _ in range(2):
+            account(lenient.open(server.url))
+        assert pool.opened == 1
+        strict = https_opener(pool, None, context, True)
+        for opener in (strict, lenient):
+            with pytest.raises(errors.TLSFailed):
+                opener.open(server.url)
+        pool.close()
+
+
+def test_pins_and_a_name_count_beside_a_context(pool, certificates):
+    context = certificates.client_context()
+    with EchoServer(tls=certificates.good.server_context()) as server:
+        for settings in (TLSSettings(pins=NO_PIN), TLSSettings(server_name="other.example")):
+            with pytest.raises(errors.TLSFailed):
+                https_opener(pool, context=context, tls=settings).open(server.url)
+        right = TLSSettings(pins=certificates.good.key_pin)
+        account(https_opener(pool, context=context, tls=right).open(server.url))
+        account(https_opener(pool, tls=right.replace(context=context)).open(server.url))
+        assert pool.opened == 1
+        pool.close()
+
+
+def test_settings_that_a_context_would_leave_out_are_refused(certificates):
+    context = certificates.client_context()
+    with pytest.raises(ValueError, match="ca_file would be ignored"):
+        HTTPSHandler(context=context, check_hostname=False, tls=TLSSettings(ca_file="a.pem"))
+    assert context.check_hostname is True
 
 
 def test_https_trusts_the_usual_authorities_by_default(pool, certificates):
@@ -545,77 +613,6 @@ def opener_over(connection_class, *arguments, **options):
     return build_opener(Handler(*arguments))
 
 
-def test_a_handler_can_bring_its_own_connections(own_class):
-    with EchoServer() as server:
-        opener = opener_over(own_class, source_address=("127.0.0.1", 0))
-        request = Request(server.url, TEXT, {"X-Own": "1"}, method="PUT")
-        seen = account(opener.open(request))
-    assert own_class.opened == 1
-    assert (seen["method"], seen["body"]) == ("PUT", TEXT)
-    assert (seen["headers"]["x-own"], seen["headers"]["connection"]) == ("1", "close")
-
-
-def test_a_reply_over_another_connection_has_the_names_of_urllib(own_class):
-    with ScriptedServer([HELLO]) as server, opener_over(own_class).open(server.url) as reply:
-        assert (reply.url, reply.msg, reply.code) == (server.url, "Fine", 200)
-        assert reply.read() == b"hello"
-
-
-def test_pieces_without_a_length_go_in_chunks_over_another_connection_too(own_class):
-    with EchoServer() as server:
-        seen = account(opener_over(own_class).open(server.url, iter([b"one", b"two"])))
-    assert seen["body"] == b"onetwo"
-    assert seen["headers"]["transfer-encoding"] == "chunked"
-
-
-def test_an_os_error_of_another_connection_is_a_urlerror(own_class):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    with pytest.raises(errors.URLError) as caught:
-        opener_over(own_class).open(f"http://127.0.0.1:{port}/")
-    assert isinstance(caught.value.reason, ConnectionRefusedError)
-
-
-def test_another_connection_whose_reply_is_none_is_closed(own_class):
-    opener = opener_over(own_class)
-    with ScriptedServer([b"nonsense\r\n\r\n"]) as server, pytest.raises(http.client.BadStatusLine):
-        opener.open(server.url)
-
-
-def test_another_connection_tunnels_as_urllib_has_it():
-    told = []
-
-    class Tunnelling:
-        sock = None
-
-        def __init__(self, host, timeout):
-            told.append((host, timeout))
-
-        def set_debuglevel(self, level):
-            told.append(level)
-
-        def set_tunnel(self, host, headers):
-            told.append((host, headers))
-
-        def request(self, method, target, body, fields, encode_chunked):
-            told.append((method, target, body, fields, encode_chunked))
-
-        def getresponse(self):
-            return SimpleNamespace(reason="Fine")
-
-    handler = HTTPHandler(1)
-    for fields in ({}, {"Proxy-Authorization": "Basic eA=="}):
-        request = Request("https://host/path", headers=fields)
-        request.set_proxy("proxy:3128", "http")
-        request.timeout = 3
-        assert handler.do_open(Tunnelling, request).url == "https://host/path"
-    plain = ("GET", "/path", None, {"Connection": "close"}, False)
-    assert told == [
-        *(("proxy:3128", 3), 1, ("host", {}), plain),
-        *(("proxy:3128", 3), 1, ("host", {"Proxy-Authorization": "Basic eA=="}), plain),
-    ]
-
-
 @pytest.mark.parametrize("name", ["HTTPConnection", "HTTPSConnection"])
 def test_what_stands_in_the_place_of_http_clients_class_is_used(monkeypatch, own_class, name):
     monkeypatch.setattr(http.client, name, own_class)
@@ -668,6 +665,27 @@ def test_arguments_that_only_http_clients_class_understands_go_to_it():
     with EchoServer() as server:
         opener = opener_over(http.client.HTTPConnection, blocksize=100)
         assert account(opener.open(server.url))["headers"]["connection"] == "close"
+
+
+@pytest.mark.parametrize("settings", [{"pins": NO_PIN}, {"server_name": "other.example"}])
+def test_pins_and_a_name_are_not_left_out_over_other_connections(
+    pool, certificates, own_class, settings
+):
+    class Handler(HTTPSHandler):
+        def https_open(self, req):
+            return self.do_open(kind, req, context=self._given_context())
+
+    tls = TLSSettings(ca_file=certificates.ca_file, **settings)
+    with EchoServer(tls=certificates.good.server_context()) as server:
+        opener = build_opener(Handler(tls=tls, pool=pool))
+        kind = own_class
+        with pytest.raises(errors.InvalidRequest, match="OwnConnection knows nothing of pins"):
+            opener.open(server.url)
+        kind = http.client.HTTPSConnection
+        with pytest.raises(errors.TLSFailed):
+            opener.open(server.url)
+        pool.close()
+    assert own_class.opened == 0
 
 
 def test_a_request_without_a_host_is_refused():
@@ -729,20 +747,6 @@ def test_what_is_no_context_is_named():
 def test_what_is_no_value_of_a_field_is_named(opener, value):
     with ScriptedServer([[]]) as server, pytest.raises(errors.InvalidField, match="not a string"):
         opener.open(Request(server.url, headers={"X-Own": value}))
-
-
-def test_another_connection_sends_what_is_for_a_proxy_to_a_proxy_only(own_class):
-    seen = []
-    for proxied in (False, True):
-        with EchoServer() as server:
-            url = "http://origin.test/" if proxied else server.url
-            request = Request(url, headers={"Proxy-Authorization": "Basic eA=="})
-            if proxied:
-                request.set_proxy(f"127.0.0.1:{server.port}", "http")
-            seen.append(
-                "proxy-authorization" in account(opener_over(own_class).open(request))["headers"]
-            )
-    assert seen == [False, True]
 
 
 # --- through proxies: what route a request takes
