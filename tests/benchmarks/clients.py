@@ -1,20 +1,19 @@
 """The HTTP clients that are compared, each used as its own manual uses it. The rows are at the end.
 
-Beside pycurl and those in Python stand two that are largely written in other languages: pyreqwest
-in Rust, and aiohttp, whose parser is in C.
+Here are mini_http and those that are installed and written in Python.
 """
 
 from __future__ import annotations
 
-import asyncio
-import io
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from client import PIECE, Client, read_in_pieces
+from client import MOST_THREADS, PIECE, PLAIN, POST_BODY, Client, Needs, read_in_pieces
+from compiled_clients import Aiohttp, PycURL, Pyreqwest
 from plain_clients import BareSocket, HTTPClient, Urllib
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import ClassVar
 
 
 class MiniHTTP(Client):
@@ -28,24 +27,53 @@ with urlopen(URL, context=context) as reply:
     reply.read()
 """
 
-    def __init__(self, cafile: str) -> None:
-        super().__init__(cafile)
+    def __init__(self, cafile: str, needs: Needs = PLAIN) -> None:
+        super().__init__(cafile, needs)
         import mini_http
 
         self.library: Any = mini_http
         self.urlopen: Any = mini_http.urlopen  # lazily handed on: an import that fails, fails here
+        handlers: list[Any] = []
+        if needs.cookies:
+            handlers.append(mini_http.HTTPCookieProcessor)
+        if needs.origins > 1:
+            policy = mini_http.PoolPolicy(idle_total=needs.origins)
+            handlers.append(mini_http.HTTPHandler(pool=mini_http.Pool(policy)))
+        if needs.unix:
+            handlers.append(mini_http.UnixHandler)
+        if handlers:
+            self.urlopen = mini_http.build_opener(*handlers).open
 
-    def getter(self, url: str) -> Callable[[], Any]:
-        urlopen = self.urlopen
+    def place(self, url: str) -> tuple[Callable[..., Any], str]:
+        """What opens `url`, and what it has to be told."""
+        if self.needs.unix:
+            path = self.needs.unix.replace("/", "%2F")
+            return self.urlopen, url.replace("http://localhost", f"http+unix://{path}")
         if url.startswith("https"):
             handler = self.library.HTTPSHandler(context=self.context())
-            urlopen = self.library.build_opener(handler).open
+            return self.library.build_opener(handler).open, url
+        return self.urlopen, url
+
+    def getter(self, url: str, data: bytes | None = None) -> Callable[[], Any]:
+        urlopen, url = self.place(url)
 
         def get() -> Any:
-            with urlopen(url) as reply:
+            with urlopen(url, data) as reply:
                 return reply.read()
 
         return get
+
+    def json_getter(self, url: str) -> Callable[[], Any]:
+        urlopen = self.urlopen
+
+        def get() -> Any:
+            with urlopen(url) as reply:
+                return reply.json()
+
+        return get
+
+    def poster(self, url: str) -> Callable[[], Any]:
+        return self.getter(url, POST_BODY)
 
     def fresh_getter(self, url: str) -> Callable[[], Any]:
         urlopen = self.urlopen
@@ -76,15 +104,29 @@ import urllib3
 urllib3.PoolManager(ca_certs=CAFILE).request("GET", URL).data
 """
 
-    def __init__(self, cafile: str) -> None:
-        super().__init__(cafile)
+    CANNOT: ClassVar = {"cookies": "it has no jar", "unix": "it connects to hosts only"}
+
+    def __init__(self, cafile: str, needs: Needs = PLAIN) -> None:
+        super().__init__(cafile, needs)
         import urllib3
 
-        self.pool = urllib3.PoolManager(ca_certs=cafile, maxsize=16)
+        self.pool = urllib3.PoolManager(
+            max(needs.origins, 10), ca_certs=cafile, maxsize=MOST_THREADS
+        )
 
     def getter(self, url: str, headers: dict[str, str] | None = None) -> Callable[[], bytes]:
         request = self.pool.request
+        if self.needs.gzip:
+            headers = {"Accept-Encoding": "gzip"}
         return lambda: request("GET", url, headers=headers).data
+
+    def json_getter(self, url: str) -> Callable[[], Any]:
+        request = self.pool.request
+        return lambda: request("GET", url).json()
+
+    def poster(self, url: str) -> Callable[[], bytes]:
+        request = self.pool.request
+        return lambda: request("POST", url, body=POST_BODY).data
 
     def fresh_getter(self, url: str) -> Callable[[], bytes]:
         return self.getter(url, {"Connection": "close"})
@@ -111,18 +153,29 @@ import requests
 requests.get(URL, verify=CAFILE).content
 """
 
-    def __init__(self, cafile: str) -> None:
-        super().__init__(cafile)
+    CANNOT: ClassVar = {"unix": "it connects to hosts only"}
+
+    def __init__(self, cafile: str, needs: Needs = PLAIN) -> None:
+        super().__init__(cafile, needs)
         import requests
         from requests.adapters import HTTPAdapter
 
         self.session = requests.Session()
         self.session.verify = cafile
-        self.session.mount("http://", HTTPAdapter(pool_maxsize=16))
+        adapter = HTTPAdapter(max(needs.origins, 10), pool_maxsize=MOST_THREADS)
+        self.session.mount("http://", adapter)
 
     def getter(self, url: str) -> Callable[[], bytes]:
         get = self.session.get
         return lambda: get(url).content
+
+    def json_getter(self, url: str) -> Callable[[], Any]:
+        get = self.session.get
+        return lambda: get(url).json()
+
+    def poster(self, url: str) -> Callable[[], bytes]:
+        post = self.session.post
+        return lambda: post(url, data=POST_BODY).content
 
     def fresh_getter(self, url: str) -> Callable[[], bytes]:
         get = self.session.get
@@ -147,15 +200,29 @@ import ssl, httpx
 httpx.get(URL, verify=ssl.create_default_context(cafile=CAFILE)).content
 """
 
-    def __init__(self, cafile: str) -> None:
-        super().__init__(cafile)
+    def __init__(self, cafile: str, needs: Needs = PLAIN) -> None:
+        super().__init__(cafile, needs)
         import httpx
 
-        self.client = httpx.Client(verify=self.context())
+        most = max(needs.origins, MOST_THREADS)
+        self.client = httpx.Client(
+            verify=self.context(),
+            follow_redirects=needs.redirects,
+            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
+            transport=httpx.HTTPTransport(uds=needs.unix) if needs.unix else None,
+        )
 
     def getter(self, url: str) -> Callable[[], bytes]:
         get = self.client.get
         return lambda: get(url).content
+
+    def json_getter(self, url: str) -> Callable[[], Any]:
+        get = self.client.get
+        return lambda: get(url).json()
+
+    def poster(self, url: str) -> Callable[[], bytes]:
+        post = self.client.post
+        return lambda: post(url, content=POST_BODY).content
 
     def fresh_getter(self, url: str) -> Callable[[], bytes]:
         get = self.client.get
@@ -169,195 +236,6 @@ httpx.get(URL, verify=ssl.create_default_context(cafile=CAFILE)).content
     def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
         reply: bytes = self.client.post(url, content=body).content
         return reply
-
-
-class PycURL(Client):
-    name = "pycurl"
-    DISTRIBUTION = "pycurl"
-    IMPORT = "import pycurl"
-    COLD = """
-import io, pycurl
-curl, body = pycurl.Curl(), io.BytesIO()
-curl.setopt(curl.URL, URL)
-curl.setopt(curl.CAINFO, CAFILE)
-curl.setopt(curl.WRITEDATA, body)
-curl.perform()
-body.getvalue()
-"""
-    shares_connections = False
-
-    def __init__(self, cafile: str) -> None:
-        super().__init__(cafile)
-        import pycurl
-
-        self.library = pycurl
-
-    def version(self) -> str:
-        return f"{super().version()} ({self.library.version.split()[1]})"
-
-    def open(self, url: str) -> Any:
-        curl = self.library.Curl()
-        curl.setopt(curl.URL, url)
-        curl.setopt(curl.CAINFO, self.cafile)
-        return curl
-
-    def getter(self, url: str, *, fresh: bool = False) -> Callable[[], bytes]:
-        curl = self.open(url)
-        curl.setopt(curl.FORBID_REUSE, fresh)
-        setopt, perform, target = curl.setopt, curl.perform, curl.WRITEDATA
-        new_body = io.BytesIO
-
-        def get() -> bytes:
-            body = new_body()
-            setopt(target, body)
-            perform()
-            return body.getvalue()
-
-        return get
-
-    def fresh_getter(self, url: str) -> Callable[[], bytes]:
-        return self.getter(url, fresh=True)
-
-    def stream(self, url: str) -> int:
-        received = 0
-
-        def take(piece: bytes) -> None:
-            nonlocal received
-            received += len(piece)
-
-        curl = self.open(url)
-        curl.setopt(curl.WRITEFUNCTION, take)
-        curl.perform()
-        curl.close()
-        return received
-
-    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
-        curl, reply = self.open(url), io.BytesIO()
-        if isinstance(body, bytes):
-            curl.setopt(curl.POSTFIELDS, body)
-        else:
-            curl.setopt(curl.POST, True)
-            curl.setopt(curl.POSTFIELDSIZE_LARGE, length)
-            curl.setopt(curl.READDATA, body)
-        curl.setopt(curl.WRITEDATA, reply)
-        curl.perform()
-        curl.close()
-        return reply.getvalue()
-
-
-class Pyreqwest(Client):
-    name = "pyreqwest"
-    DISTRIBUTION = "pyreqwest"
-    IMPORT = "import pyreqwest.client"
-    COLD = """
-from pathlib import Path
-from pyreqwest.client import SyncClientBuilder
-builder = SyncClientBuilder().add_root_certificate_pem(Path(CAFILE).read_bytes())
-with builder.build() as client:
-    client.get(URL).build().send().bytes()
-"""
-
-    def __init__(self, cafile: str) -> None:
-        super().__init__(cafile)
-        from pyreqwest.client import SyncClientBuilder
-
-        with open(cafile, "rb") as file:
-            self.client = SyncClientBuilder().add_root_certificate_pem(file.read()).build()
-
-    def getter(self, url: str) -> Callable[[], Any]:
-        get = self.client.get
-        return lambda: get(url).build().send().bytes()
-
-    def fresh_getter(self, url: str) -> Callable[[], Any]:
-        get = self.client.get
-        return lambda: get(url).header("Connection", "close").build().send().bytes()
-
-    def stream(self, url: str) -> int:
-        with self.client.get(url).build_streamed() as reply:
-            read = reply.body_reader.read
-            received = 0
-            while piece := read(PIECE):
-                received += len(piece)
-            return received
-
-    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
-        request = self.client.post(url)
-        if isinstance(body, bytes):
-            request = request.body_bytes(body)
-        else:
-            # It takes only iterables, and sends what has no length in chunks.
-            request = request.header("Content-Length", str(length))
-            request = request.body_stream(iter(lambda: body.read(PIECE), b""))
-        return bytes(request.build().send().bytes())
-
-
-class Aiohttp(Client):
-    """Its batch runs in an event loop: one request after the other, or 16 tasks for 16 threads."""
-
-    name = "aiohttp"
-    DISTRIBUTION = "aiohttp"
-    IMPORT = "import aiohttp"
-    COLD = """
-import aiohttp, asyncio, ssl
-async def main():
-    context = ssl.create_default_context(cafile=CAFILE)
-    async with aiohttp.ClientSession() as session, session.get(URL, ssl=context) as reply:
-        await reply.read()
-asyncio.run(main())
-"""
-
-    def __init__(self, cafile: str) -> None:
-        super().__init__(cafile)
-        import aiohttp
-
-        self.loop = asyncio.new_event_loop()
-
-        async def connect() -> aiohttp.ClientSession:
-            connector = aiohttp.TCPConnector(ssl=self.context())
-            return aiohttp.ClientSession(connector=connector)
-
-        self.session = self.loop.run_until_complete(connect())
-
-    def close(self) -> None:
-        self.loop.run_until_complete(self.session.close())
-        self.loop.close()
-
-    def batch(self, url: str, *, fresh: bool = False) -> Callable[[int], object]:
-        run_until_complete = self.loop.run_until_complete
-        return lambda count: run_until_complete(self.fetch(url, count, fresh))
-
-    def together(self, url: str, threads: int) -> Callable[[int], object]:
-        async def all_tasks(count: int) -> None:
-            await asyncio.gather(*[self.fetch(url, count, False) for _ in range(threads)])
-
-        return lambda count: self.loop.run_until_complete(all_tasks(count))
-
-    async def fetch(self, url: str, count: int, fresh: bool) -> None:
-        headers = {"Connection": "close"} if fresh else {}
-        get = self.session.get
-        for _ in range(count):
-            async with get(url, headers=headers) as reply:
-                await reply.read()
-
-    def stream(self, url: str) -> int:
-        async def read() -> int:
-            received = 0
-            async with self.session.get(url) as reply:
-                async for piece in reply.content.iter_chunked(PIECE):
-                    received += len(piece)
-            return received
-
-        return self.loop.run_until_complete(read())
-
-    def upload(self, url: str, body: bytes | BinaryIO, length: int) -> bytes:
-        # Bytes as a file, as its manual has it for long ones.
-        data = io.BytesIO(body) if isinstance(body, bytes) else body
-
-        async def send() -> bytes:
-            async with self.session.post(url, data=data) as reply:
-                return await reply.read()
-
-        return self.loop.run_until_complete(send())
 
 
 CLIENTS: list[type[Client]] = [

@@ -1,15 +1,17 @@
 """Times mini_http beside its peers, on a private nginx on loopback. Never part of the tests.
 
-    python tests/benchmarks/compare.py                    all rows, a few minutes
-    python tests/benchmarks/compare.py --quick            a first look, under a minute
+    python tests/benchmarks/compare.py                    all rows, some ten minutes
+    python tests/benchmarks/compare.py --quick            a first look, about two minutes
     python tests/benchmarks/compare.py --rows kept,tls    some rows (--list names them)
     python tests/benchmarks/compare.py --clients mini_http,pycurl
     python tests/benchmarks/compare.py --markdown         ends with the table for the docs
-    python tests/benchmarks/compare.py --json FILE        every figure of every round
+    python tests/benchmarks/compare.py --json             every figure of every round, in
+                                                          figures.json beside this file
 
-It needs nginx, and those peers that are to be compared (`pip install mini-http[bench]`); what is
-not installed is left out and named. Figures are medians over the rounds. On another machine they
-differ; the ratios hardly do.
+It needs nginx, and those peers that are to be compared (`pip install -r requirements.txt`, the file
+beside this one, for the versions that the docs compare); what is not installed, or can't do a row,
+is left out and named. Figures are medians over the rounds. On another machine they differ; the
+ratios hardly do. plots.py draws what is in figures.json.
 """
 
 from __future__ import annotations
@@ -28,17 +30,21 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from bench import Bench, one_core
+from canned_server import CannedServer, allow_many_files
 from clients import CLIENTS
-from rows import BIG_MEGABYTES, ROWS, Bench, Row, one_core
+from rows import ORIGINS, ROWS, Row, add_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bench import Figures
     from client import Client
-    from support.nginx import Nginx
-    from support.upload_server import UploadServer
 
-TESTS = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).resolve().parent
+TESTS = HERE.parent
+FIGURES = HERE / "figures.json"
+PINNED = HERE / "requirements.txt"
 
 OURS = "mini_http"
 FLOOR = "bare socket"
@@ -46,6 +52,11 @@ RIVAL = "pycurl"
 
 MISLEADING = re.compile(r"_proxy$|^(SSL_CERT|REQUESTS_CA|CURL_CA)_", re.I)
 """What in the environment would send some clients elsewhere, or have them trust others."""
+
+FIGURE_LIST = re.compile(r"\[[^][{}\"]*\]")
+"""In JSON, a list of nothing but numbers."""
+
+PIN = re.compile(r"^([\w-]+)==(\S+)", re.M)
 
 Medians = dict[str, float]
 
@@ -62,15 +73,27 @@ def main() -> None:
 
     if find_nginx() is None:
         sys.exit("nginx is not installed (Debian: apt-get install nginx-light)")
-    with tempfile.TemporaryDirectory() as directory:
+    allow_many_files()
+    with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
+        enter = stack.enter_context
         certificates = Certificates(Path(directory), trustme.CA())
-        with ExitStack() as stack:
-            with one_core():
-                near = stack.enter_context(Nginx(certificates, access_log=False))
-            nginx = stack.enter_context(Nginx(certificates, access_log=False))
-            nginx.add_sparse_file("big", BIG_MEGABYTES << 20)
-            taker = stack.enter_context(UploadServer())
-            run(options, nginx, near, taker, str(certificates.ca_file))
+        clients, missing = make_clients(options.clients, str(certificates.ca_file))
+        with one_core():
+            near = enter(Nginx(certificates, access_log=False))
+            canned = enter(CannedServer(ORIGINS, unix=f"{directory}/socket"))
+        bench = Bench(
+            nginx=enter(Nginx(certificates, access_log=False)),
+            near=near,
+            canned=canned,
+            far_canned=enter(CannedServer()),
+            taker=enter(UploadServer()),
+            cafile=str(certificates.ca_file),
+            clients=clients,
+            quick=options.quick,
+        )
+        add_files(bench.nginx)
+        add_files(near)
+        run(options, bench, missing)
 
 
 def parse_options() -> argparse.Namespace:
@@ -83,7 +106,14 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--clients", type=chosen([kind.name for kind in CLIENTS]), metavar="A,B")
     parser.add_argument("--list", action="store_true", help="name the rows and clients, and end")
     parser.add_argument("--markdown", action="store_true", help="end with a markdown table")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        nargs="?",
+        const=FIGURES,
+        metavar="FILE",
+        help="write every figure to FILE, or to figures.json beside this program",
+    )
     options = parser.parse_args()
     if options.list:
         print("rows:   ", ", ".join(row.key for row in ROWS))
@@ -104,31 +134,53 @@ def chosen(names: list[str]) -> Callable[[str], list[str]]:
     return parse
 
 
-def run(
-    options: argparse.Namespace, nginx: Nginx, near: Nginx, taker: UploadServer, cafile: str
-) -> None:
-    clients, missing = make_clients(options.clients, cafile)
-    bench = Bench(nginx, near, taker, cafile, clients, options.quick)
+def run(options: argparse.Namespace, bench: Bench, missing: list[str]) -> None:
     gc.collect()
     gc.freeze()  # what ten libraries have loaded must not slow down the one that is timed
-    facts = machine_facts(nginx, clients)
+    facts = machine_facts(bench)
     print("\n".join(facts + missing), file=sys.stderr)
     rows = [row for row in ROWS if options.rows is None or row.key in options.rows]
-    rounds: dict[str, dict[str, list[float]]] = {}
+    rounds: dict[str, Figures] = {}
     for row in rows:
+        bench.row = row.key
         rounds[row.key] = row.measure(bench)
         print_row(row, medians_of(rounds[row.key]))
-    left_out = missing + [f"left out: {failure}" for failure in bench.failures]
+        for name, reason in bench.left_out.get(row.key, {}).items():
+            print(f"  {name:12} {'-':>9}  {reason}", flush=True)
     if options.markdown:
         print(markdown(rows, {key: medians_of(found) for key, found in rounds.items()}))
-        print("\n".join(f"* {line}" for line in facts + left_out))
-    else:
-        print("\n".join(left_out))
-    for client in clients.values():
-        client.close()
+        print("\n".join(f"* {line}" for line in facts + missing + reasons(rows, bench)))
     if options.json:
-        document = {"facts": facts, "left_out": left_out, "rounds": rounds}
-        options.json.write_text(json.dumps(document, indent=1))
+        write_figures(options.json, facts + missing, rows, rounds, bench)
+    for client in bench.clients.values():
+        client.close()
+
+
+def write_figures(
+    path: Path, facts: list[str], rows: list[Row], rounds: dict[str, Figures], bench: Bench
+) -> None:
+    """Every round's figure of every client, beside the machine and the versions."""
+    document = {
+        "facts": facts,
+        "quick": bench.quick,
+        "versions": versions(bench),
+        "rows": [
+            {
+                "key": row.key,
+                "title": row.title,
+                "unit": row.unit,
+                "rounds": {
+                    name: [float(f"{figure:.4g}") for figure in figures]
+                    for name, figures in rounds[row.key].items()
+                },
+                "left_out": bench.left_out.get(row.key, {}),
+            }
+            for row in rows
+        ],
+    }
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    # Lists of figures on one line each: a line a client.
+    path.write_text(FIGURE_LIST.sub(lambda found: " ".join(found[0].split()), text) + "\n")
 
 
 def make_clients(wanted: list[str] | None, cafile: str) -> tuple[dict[str, Client], list[str]]:
@@ -144,18 +196,34 @@ def make_clients(wanted: list[str] | None, cafile: str) -> tuple[dict[str, Clien
     return clients, missing
 
 
-def machine_facts(nginx: Nginx, clients: dict[str, Client]) -> list[str]:
+def versions(bench: Bench) -> dict[str, str]:
+    return {name: found for name, it in bench.clients.items() if (found := it.version())}
+
+
+def unpinned(bench: Bench) -> list[str]:
+    """The peers that are installed in another version than the figures of the docs are of."""
+    pins = dict(PIN.findall(PINNED.read_text()))
+    return [
+        f"{name} {found}, not {pins[name]}"
+        for name, found in versions(bench).items()
+        if name in pins and found.split()[0] != pins[name]
+    ]
+
+
+def machine_facts(bench: Bench) -> list[str]:
     processor = platform.processor() or platform.machine()
     listing = Path("/proc/cpuinfo")
     if listing.exists() and (found := re.search(r"model name\s*: (.*)", listing.read_text())):
         processor = found[1]
-    versions = [f"{name} {version}" for name, it in clients.items() if (version := it.version())]
-    return [
+    facts = [
         f"{os.cpu_count()} cores, {processor}; {platform.system()} {platform.release()}",
         f"{platform.python_implementation()} {platform.python_version()}, {ssl.OPENSSL_VERSION}",
-        f"nginx {nginx.version}, one worker; for small requests on the client's core",
-        ", ".join(versions),
+        f"nginx {bench.nginx.version}, one worker; for small requests on the client's core",
+        ", ".join(f"{name} {version}" for name, version in versions(bench).items()),
     ]
+    if others := unpinned(bench):
+        facts.append(f"not in the versions of requirements.txt: {'; '.join(others)}")
+    return facts
 
 
 # --- the report
@@ -192,6 +260,15 @@ def markdown(rows: list[Row], medians: dict[str, Medians]) -> str:
     return "\n" + "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
 
 
+def reasons(rows: list[Row], bench: Bench) -> list[str]:
+    """A line for each row that someone was left out of."""
+    return [
+        f"left out of “{row.title}”: " + "; ".join(f"{name}: {why}" for name, why in found.items())
+        for row in rows
+        if (found := bench.left_out.get(row.key))
+    ]
+
+
 def ratios(medians: Medians) -> tuple[str, str]:
     ours, best = medians.get(OURS), best_peer(medians)
     if ours is None or best is None:
@@ -202,6 +279,8 @@ def ratios(medians: Medians) -> tuple[str, str]:
 
 
 def shown(figure: float) -> str:
+    if abs(figure) < 10:
+        return f"{figure:.2f}"
     return f"{figure:.1f}" if abs(figure) < 100 else f"{figure:,.0f}"
 
 

@@ -136,7 +136,7 @@ def both(jar: CookieJar) -> Work:
 
 def over_loopback(name: str, rounds: int, *jars: CookieJar) -> list[str]:
     """A kept-alive GET through an opener, from an nginx of its own."""
-    from rows import one_core
+    from bench import one_core
     from support.nginx import Nginx, find_nginx
 
     if find_nginx() is None:

@@ -7,10 +7,11 @@ import socket
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
-from client import PIECE, Client, read_in_pieces
+from client import PIECE, POST_BODY, Client, read_in_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import ClassVar
 
 
 class BareSocket(Client):
@@ -35,9 +36,16 @@ with context.wrap_socket(plain, server_hostname=to.hostname) as stream:
         pass
 """
     shares_connections = False
+    CANNOT: ClassVar = dict.fromkeys(
+        ("cookies", "redirects", "gzip", "json"), "there is no HTTP in it"
+    )
 
     def open(self, url: str) -> socket.socket:
         to = urlsplit(url)
+        if self.needs.unix:
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(self.needs.unix)
+            return sock
         sock = socket.create_connection((to.hostname, to.port))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if to.scheme == "https":
@@ -50,18 +58,25 @@ with context.wrap_socket(plain, server_hostname=to.hostname) as stream:
             [f"{method} {to.path} HTTP/1.1", f"Host: {to.netloc}", *more, "\r\n"]
         ).encode()
 
-    def lengths(self, url: str) -> tuple[int, int]:
+    def lengths(self, request: bytes, url: str) -> tuple[int, int]:
         """Of the head and the body of the reply on a connection that is kept alive."""
         with self.open(url) as sock:
-            sock.sendall(self.request(url, "Connection: close"))
+            sock.sendall(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
             reply = b"".join(iter(lambda: sock.recv(PIECE), b""))
         head, _, body = reply.partition(b"\r\n\r\n")
         return len(head) + 4 + len("keep-alive") - len("close"), len(body)
 
     def getter(self, url: str) -> Callable[[], bytes]:
-        head, body = self.lengths(url)
+        return self.repeater(self.request(url), url)
+
+    def poster(self, url: str) -> Callable[[], bytes]:
+        head = self.request(url, f"Content-Length: {len(POST_BODY)}", method="POST")
+        return self.repeater(head + POST_BODY, url)
+
+    def repeater(self, request: bytes, url: str) -> Callable[[], bytes]:
+        """A function that sends `request` and takes as long a reply as the first one was."""
+        head, body = self.lengths(request, url)
         whole = head + body
-        request = self.request(url)
         sock = self.open(url)
         send, recv = sock.sendall, sock.recv
 
@@ -135,6 +150,13 @@ connection.request("GET", to.path)
 connection.getresponse().read()
 """
     shares_connections = False
+    CANNOT: ClassVar = {
+        "cookies": "it has no jar",
+        "redirects": "it follows none",
+        "gzip": "it does not decode",
+        "origins": "it has no pool",
+        "unix": "it connects to hosts only",
+    }
 
     def open(self, url: str) -> http.client.HTTPConnection:
         to = urlsplit(url)
@@ -151,6 +173,17 @@ connection.getresponse().read()
             return connection.getresponse().read()
 
         return get
+
+    def poster(self, url: str) -> Callable[[], bytes]:
+        path = urlsplit(url).path
+        connection = self.open(url)
+        fields = {"Content-Type": "application/x-www-form-urlencoded"}
+
+        def post() -> bytes:
+            connection.request("POST", path, POST_BODY, fields)
+            return connection.getresponse().read()
+
+        return post
 
     def fresh_getter(self, url: str) -> Callable[[], bytes]:
         to = urlsplit(url)
@@ -194,21 +227,40 @@ with urllib.request.urlopen(URL, context=context) as reply:
     reply.read()
 """
 
-    def getter(self, url: str) -> Callable[[], Any]:
+    CANNOT: ClassVar = {
+        "gzip": "it does not decode",
+        "origins": "it has no pool",
+        "unix": "it connects to hosts only",
+    }
+    jar: Any = None
+
+    def open(self, url: str) -> Callable[..., Any]:
+        """Its `urlopen`, or that of an opener with what the client needs."""
         import urllib.request
 
-        urlopen: Callable[..., Any] = urllib.request.urlopen
         if url.startswith("https"):
             handler = urllib.request.HTTPSHandler(context=self.context())
-            urlopen = urllib.request.build_opener(handler).open
+            return urllib.request.build_opener(handler).open
+        if self.needs.cookies:
+            if self.jar is None:
+                self.jar = urllib.request.HTTPCookieProcessor()
+            return urllib.request.build_opener(self.jar).open
+        urlopen: Callable[..., Any] = urllib.request.urlopen
+        return urlopen
+
+    def getter(self, url: str, data: bytes | None = None) -> Callable[[], Any]:
+        urlopen = self.open(url)
 
         def get() -> Any:
-            with urlopen(url) as reply:
+            with urlopen(url, data) as reply:
                 return reply.read()
 
         return get
 
     fresh_getter = getter
+
+    def poster(self, url: str) -> Callable[[], Any]:
+        return self.getter(url, POST_BODY)
 
     def stream(self, url: str) -> int:
         import urllib.request

@@ -1,147 +1,70 @@
-"""The work that is timed: for each row of the table, what a client does in one round.
+"""The rows of the table: for each, what every client does in one round. They stand at the end.
 
-Clients take turns, a batch each, round by round, and the order shifts by one each round; so what
-else the machine does falls on all of them alike. The rows are at the end.
-
-Small requests go to a server that shares its core with the client (`one_core`): they take turns
-anyway, and to wake a core that has gone to sleep takes longer, and varies more, than what is to be
-compared. Large bodies and threads have all cores.
+What is measured in memory or time of import has a fresh process for each client and round.
 """
 
 from __future__ import annotations
 
-import gc
+import gzip
 import json
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+from canned_server import COOKIES_AT_ONCE, PAGE
+from client import Needs
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from bench import Bench, Figures
     from client import Client
     from support.nginx import Nginx
-    from support.upload_server import UploadServer
-
-    Run = Callable[[], float]
-    """One client's share of a round; returns its figure."""
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-THREADS = 16
 BIG_MEGABYTES = 200
+COOKIES = 100
+ORIGINS = 1000
+
+LINES = [b"The quick brown fox jumps over the lazy dog, line %05d.\n" % n for n in range(1200)]
+TEXT = b"".join(LINES)[: 1 << 16]
+RECORDS = [
+    {"id": number, "name": f"name {number}", "tags": ["a", "b"], "price": number / 8, "new": True}
+    for number in range(1340)
+]
+"""100 KB as JSON."""
 
 
-@dataclass
-class Bench:
-    """What all rows share: the servers, the clients, how long to go on, and who failed.
-
-    `near` is a server that was started within `one_core`; `taker` one that takes uploads.
-    """
-
-    nginx: Nginx
-    near: Nginx
-    taker: UploadServer
-    cafile: str
-    clients: Mapping[str, Client]
-    quick: bool = False
-    failures: list[str] = field(default_factory=list)
-
-    def page(self, name: str) -> str:
-        return f"{self.nginx.http}/{name}"
-
-    def secure_page(self, name: str) -> str:
-        return f"https://127.0.0.1:{self.nginx.ports['https']}/{name}"
-
-    def near_page(self, name: str) -> str:
-        return f"{self.near.http}/{name}"
-
-    def near_secure_page(self, name: str) -> str:
-        return f"https://127.0.0.1:{self.near.ports['https']}/{name}"
-
-    def in_turn(self, prepare: Callable[[Client], Run], rounds: int) -> dict[str, list[float]]:
-        """Each client's figures, round by round. A client that fails is noted and left out."""
-        runs: dict[str, Run] = {}
-        figures: dict[str, list[float]] = {}
-
-        def attempt(name: str, work: Callable[[], object]) -> None:
-            try:
-                work()
-            except Exception as error:
-                self.failures.append(f"{name}: {type(error).__name__}: {error}")
-                runs.pop(name, None)
-                figures.pop(name, None)
-
-        def begin(name: str, client: Client) -> None:
-            runs[name] = prepare(client)
-            runs[name]()  # warms up, and does not count
-            figures[name] = []
-
-        for name, client in self.clients.items():
-            attempt(name, partial(begin, name, client))
-        order = list(runs)
-        for number in range(3 if self.quick else rounds):
-            shift = number % len(order)
-            for name in order[shift:] + order[:shift]:
-                if name in runs:
-                    gc.collect()
-                    attempt(name, lambda name=name: figures[name].append(runs[name]()))
-        return figures
-
-    def batches(self, url: str, size: int, *, fresh: bool = False) -> dict[str, list[float]]:
-        """Microseconds a request, over batches of `size`, with the server on the client's core."""
-        count = max(1, size // 5) if self.quick else size
-
-        def prepare(client: Client) -> Run:
-            return per_request(client.batch(url, fresh=fresh), count, count)
-
-        with one_core():
-            return self.in_turn(prepare, 15)
-
-    def threads(self, url: str, size: int) -> dict[str, list[float]]:
-        """Microseconds a request, by the clock, while `THREADS` threads make `size` each."""
-        count = max(1, size // 5) if self.quick else size
-
-        def prepare(client: Client) -> Run:
-            return per_request(client.together(url, THREADS), count, count * THREADS)
-
-        return self.in_turn(prepare, 9)
+def add_files(nginx: Nginx) -> None:
+    """What the rows fetch beside nginx's own pages."""
+    nginx.add_sparse_file("big", BIG_MEGABYTES << 20)
+    nginx.add_file("text64k", gzip.compress(TEXT))
+    nginx.add_file("100k.json", json.dumps(RECORDS).encode())
 
 
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Keeps this process, and those that it starts, on one core, where the system can do that."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    move_threads({min(before)})
-    try:
-        yield
-    finally:
-        move_threads(before)
+# --- over a server of our own
 
 
-def move_threads(cores: set[int]) -> None:
-    for thread in os.listdir("/proc/self/task"):
-        os.sched_setaffinity(int(thread), cores)
+def cookies(bench: Bench) -> Figures:
+    """Microseconds a request with a jar that has filled itself; the server counts what comes."""
+    origin = bench.canned.urls[0]
+    setting = [f"{origin}/set-cookies/{part}" for part in range(COOKIES // COOKIES_AT_ONCE)]
+    return bench.batches(
+        f"{origin}/cookies",
+        300,
+        needs=Needs(cookies=True),
+        brings=b"%d cookies" % COOKIES,
+        first=tuple(setting),
+    )
 
 
-def per_request(work: Callable[[int], object], argument: int, requests: int) -> Run:
-    """Times `work(argument)` and divides by the requests that it makes; microseconds."""
-
-    def run() -> float:
-        start = perf_counter()
-        work(argument)
-        return (perf_counter() - start) / requests * 1e6
-
-    return run
+def unix(bench: Bench) -> Figures:
+    return bench.batches("http://localhost/1k", 1000, needs=Needs(unix=bench.canned.unix))
 
 
 # --- in fresh processes
@@ -149,12 +72,17 @@ def per_request(work: Callable[[int], object], argument: int, requests: int) -> 
 
 def child(*arguments: str) -> str:
     """Runs this Python, with mini_http to be found; its output."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     command = [sys.executable, *arguments]
     return subprocess.run(
-        command, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        command, env=child_environment(), check=True, stdout=subprocess.PIPE, text=True
     ).stdout
+
+
+def child_environment() -> dict[str, str]:
+    """That of this process, with mini_http to be found, and compiled modules to be kept."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
 def milliseconds_of(program: str) -> float:
@@ -166,34 +94,34 @@ def milliseconds_of(program: str) -> float:
     return ((perf_counter() - middle) - (middle - start)) * 1e3
 
 
-def imports(bench: Bench) -> dict[str, list[float]]:
+def imports(bench: Bench) -> Figures:
     """Milliseconds to import, over a bare Python."""
     return bench.in_turn(lambda client: lambda: milliseconds_of(client.IMPORT), 15)
 
 
-def cold_starts(bench: Bench) -> dict[str, list[float]]:
+def cold_starts(bench: Bench) -> Figures:
     """Milliseconds from a process's start to a page over TLS, over a bare Python."""
     given = f"URL = {bench.secure_page('1k')!r}; CAFILE = {bench.cafile!r}\n"
     return bench.in_turn(lambda client: lambda: milliseconds_of(given + client.COLD), 15)
 
 
-def streams(bench: Bench, what: str, rounds: int) -> dict[str, list[float]]:
+def streams(bench: Bench, what: str, rounds: int) -> Figures:
     """What `alone.stream` measured for each client and round."""
     pages = [bench.page("big"), bench.near_page("1k"), bench.cafile]
     return bench.in_turn(lambda client: lambda: alone("stream", client, pages)[what], rounds)
 
 
-def uploads(bench: Bench, kind: str, what: str, rounds: int) -> dict[str, list[float]]:
+def uploads(bench: Bench, kind: str, what: str, rounds: int) -> Figures:
     """What `alone.upload` measured for each client and round."""
     pages = [bench.taker.url, bench.near_page("post")]
     given = [*pages, str(bench.nginx.files / "big"), kind, bench.cafile]
     return bench.in_turn(lambda client: lambda: alone("upload", client, given)[what], rounds)
 
 
-def large_bodies(bench: Bench) -> dict[str, list[float]]:
+def large_bodies(bench: Bench, page: str) -> Figures:
     """Microseconds that `alone.bodies` measured for each client and round."""
-    pages = [bench.page("1m"), bench.cafile]
-    return bench.in_turn(lambda client: lambda: alone("bodies", client, pages)["microseconds"], 11)
+    given = [page, bench.cafile]
+    return bench.in_turn(lambda client: lambda: alone("bodies", client, given)["microseconds"], 11)
 
 
 def alone(work: str, client: Client, arguments: list[str]) -> dict[str, float]:
@@ -212,7 +140,7 @@ class Row:
     key: str
     title: str
     unit: str
-    measure: Callable[[Bench], dict[str, list[float]]]
+    measure: Callable[[Bench], Figures]
 
 
 ROWS = [
@@ -223,21 +151,54 @@ ROWS = [
         "µs",
         lambda b: b.batches(b.near_page("headers16"), 1000),
     ),
+    Row("post", "POST 1 KB", "µs", lambda b: b.batches(b.near_page("post"), 1000, "post")),
     Row(
         "tls",
         "GET 1 KB kept-alive over TLS",
         "µs",
         lambda b: b.batches(b.near_secure_page("1k"), 500),
     ),
+    Row("unix", "GET 1 KB over a Unix socket", "µs", unix),
     Row(
         "each",
         "a connection each",
         "µs",
-        lambda b: b.batches(b.near_page("1k"), 200, fresh=True),
+        lambda b: b.batches(b.near_page("1k"), 200, "fresh"),
     ),
-    Row("megabyte", "1 MB into bytes", "µs", large_bodies),
+    Row(
+        "redirects",
+        "3 redirects, then 1 KB",
+        "µs",
+        lambda b: b.batches(b.near_page("r1"), 200, needs=Needs(redirects=True), brings=PAGE),
+    ),
+    Row("cookies", f"a jar with {COOKIES} cookies for the host", "µs", cookies),
+    Row("origins", f"{ORIGINS:,} origins in turn", "µs", lambda b: b.origins(ORIGINS, ORIGINS)),
+    Row(
+        "gzip",
+        "64 KB of text, in gzip",
+        "µs",
+        lambda b: b.batches(b.near_page("coded/text64k"), 200, needs=Needs(gzip=True), brings=TEXT),
+    ),
+    Row(
+        "json",
+        "100 KB of JSON as objects",
+        "µs",
+        lambda b: b.batches(b.near_page("100k.json"), 100, "json", brings=RECORDS),
+    ),
+    Row("megabyte", "1 MB into bytes", "µs", lambda b: large_bodies(b, b.page("1m"))),
+    Row(
+        "chunked",
+        "1 MB in chunks of 4 KB",
+        "µs",
+        lambda b: large_bodies(b, b.far_canned.urls[0] + "/chunked"),
+    ),
     Row("stream", f"{BIG_MEGABYTES} MB streamed", "ms", lambda b: streams(b, "milliseconds", 9)),
-    Row("memory", "memory grown by that", "KiB", lambda b: streams(b, "kibibytes", 3)),
+    Row(
+        "memory",
+        f"memory grown by {BIG_MEGABYTES} MB streamed",
+        "KiB",
+        lambda b: streams(b, "kibibytes", 3),
+    ),
     Row(
         "upload",
         f"{BIG_MEGABYTES} MB sent from a file",
@@ -246,7 +207,7 @@ ROWS = [
     ),
     Row(
         "upload_memory",
-        "memory grown by that",
+        f"memory grown by {BIG_MEGABYTES} MB sent from a file",
         "KiB",
         lambda b: uploads(b, "file", "kibibytes", 3),
     ),
@@ -256,7 +217,10 @@ ROWS = [
         "ms",
         lambda b: uploads(b, "bytes", "milliseconds", 9),
     ),
-    Row("threads", f"{THREADS} threads, one opener", "µs", lambda b: b.threads(b.page("1k"), 200)),
+    Row("threads16", "16 threads, one opener", "µs", lambda b: b.threads(16, 200)[0]),
+    Row("fair16", "the slowest of 16 threads ÷ mean", "ratio", lambda b: b.threads(16, 200)[1]),
+    Row("threads64", "64 threads, one opener", "µs", lambda b: b.threads(64, 50)[0]),
+    Row("fair64", "the slowest of 64 threads ÷ mean", "ratio", lambda b: b.threads(64, 50)[1]),
     Row("import", "import", "ms", imports),
-    Row("cold", "cold start to first HTTPS body", "ms", cold_starts),
+    Row("cold", "process start to first HTTPS body", "ms", cold_starts),
 ]
