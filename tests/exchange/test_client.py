@@ -825,8 +825,11 @@ def test_only_a_reply_that_switches_can_be_detached():
 
 @pytest.mark.parametrize("leave", [Close(), Reset()], ids=["closes", "resets"])
 def test_a_connection_that_dies_before_the_first_command_is_opened_again(leave):
-    with ScriptedServer([[leave], [HELLO]]) as server, HTTPClient(server.authority) as http:
+    connected = Pause()  # a reset right after accept may meet connect itself
+    scripts = [[connected, leave], [HELLO]]
+    with ScriptedServer(scripts) as server, HTTPClient(server.authority) as http:
         http.connect()
+        connected.resume.set()
         assert http.wait_for_input(PATIENCE)
         assert http.get("/")[0] == 200
         assert http.getbody() == b"hello"
