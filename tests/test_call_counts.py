@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 CALLS = {
-    (3, 11): {"call": 69, "c_call": 73},
-    (3, 12): {"call": 69, "c_call": 73},
-    (3, 13): {"call": 69, "c_call": 73},
+    (3, 11): {"call": 51, "c_call": 67},
+    (3, 12): {"call": 51, "c_call": 67},
+    (3, 13): {"call": 51, "c_call": 67},
 }
 """By version of Python: calls of functions in Python, and of those in C, as `sys.setprofile`
 tells them."""

@@ -18,6 +18,9 @@ FIELD_CHARACTER = r"[\t\x20-\x7e\x80-\xff]"
 TOKEN = re.compile(rf"{TOKEN_CHARACTER}++")
 FIELD_VALUE = re.compile(rf"{FIELD_CHARACTER}*+")
 
+TARGET = re.compile(r"[!-~]++")
+"""A request target as it may be sent: any of visible ASCII (RFC 9112 section 3.2)."""
+
 STATUS_LINE = re.compile(rf"HTTP/1\.([0-9]) ([1-9][0-9][0-9])(?: ({FIELD_CHARACTER}*+))?+")
 """status-line (RFC 9112 section 4). The reason phrase, and the space before it, may be missing."""
 

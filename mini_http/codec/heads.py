@@ -26,6 +26,7 @@ from mini_http.codec.grammar import (
     FIELD_LINES,
     FIELD_VALUE,
     STATUS_LINE,
+    TARGET,
     TOKEN,
 )
 
@@ -52,17 +53,12 @@ def write_request_head(method: str, target: str, fields: Iterable[Field]) -> byt
 
 def join_request_head(method: str, target: str, lines: FieldLines) -> bytes:
     """As `write_request_head`, of fields that are lines already."""
-    check_target(target)
-    check_method(method)
-    return f"{method} {target} HTTP/1.1\r\n{lines.text}\r\n".encode("latin-1")
-
-
-def check_target(target: str) -> None:
-    """Raises InvalidField for a request target that may not be sent (RFC 9112 section 3.2)."""
-    if not (target.isascii() and target.isprintable()) or " " in target or not target:
+    if TARGET.fullmatch(target) is None:
         raise base.errors.InvalidField(
             f"request target must be visible ASCII without spaces: {escapes.masked(target)!r}"
         )
+    check_method(method)
+    return f"{method} {target} HTTP/1.1\r\n{lines.text}\r\n".encode("latin-1")
 
 
 @lru_cache(maxsize=64)  # a program has a few methods: 0.05 us instead of 0.15

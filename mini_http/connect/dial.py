@@ -72,11 +72,11 @@ def dial(
     """
     failures: list[OSError] = []
     addresses = _allowed(resolve(host, port, deadline, options.resolver), options, failures)
-    doing = f"connecting to {host_port(host, port)}"
-    left = deadline.check(doing)
-    if len(addresses) == 1:
+    left = deadline.remaining()
+    if len(addresses) == 1 and left != 0:
         sock = _attempt(addresses[0], left, options, failures)
     else:
+        doing = f"connecting to {host_port(host, port)}"
         sock = _race(addresses, deadline, doing, options, failures)
     if sock is None:
         raise _failed(host_port(host, port), failures)
@@ -197,6 +197,7 @@ def _race(
     failures: list[OSError],
 ) -> socket.socket | None:
     """The first socket to connect; None when none could: see `failures`."""
+    deadline.check(doing)
     waiting = addresses[::-1]
     winner = None
     with _Selector() as running:

@@ -5,8 +5,8 @@ goes there, TLS or not, and the proxy's credentials stayed with the proxy. A pro
 `via` another: then the one is led to through the other, step by step. The kinds, with the step that
 each takes, stand in PROXY_KINDS, at the end.
 
-Here a connection is only led on; `dial` opens the one to `Proxy.first`, and `starttls`, which sees
-to it that nothing came before TLS, continues the one to the host.
+`open_through` is the whole way to the host: it dials `Proxy.first`, leads on, and tells a proxy
+that asks who we are. `starttls`, which sees to it that nothing came before TLS, goes on from there.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ from mini_http.base.value import Value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
+    from mini_http.base.timeouts import Deadline
     from mini_http.connect.dial import DialOptions
     from mini_http.connect.simple_client import SimpleClient
+    from mini_http.connect.streams import Stream
     from mini_http.connect.tls import TLSSettings
 
+    Client = TypeVar("Client", bound=SimpleClient)
     Step = Callable[[SimpleClient, "Proxy", str, int, DialOptions], object]
     """Makes a connection to a proxy lead to a host and port."""
 
@@ -177,6 +181,37 @@ class Proxy(Value):
             if getattr(self, name) is not None:
                 shown.append(f"{name}={getattr(self, name)!r}")
         return f"Proxy({', '.join(shown)})"
+
+
+def open_through(
+    proxy: Proxy,
+    host: str,
+    port: int,
+    deadline: Deadline,
+    options: DialOptions,
+    over: Callable[[Stream], Client],
+) -> Client:
+    """A client whose connection leads to `host` and `port` through `proxy`.
+
+    `over` makes a client of a connected socket, with the time limits that hold for leading on;
+    `deadline` bounds the dialing. Raises what `check_literal`, `dial` and `Proxy.lead` raise.
+    """
+    from mini_http.connect.dial import check_literal, dial
+
+    check_literal(host, port, options)
+    unguarded = options.replace(allow_address=None)
+    while True:
+        first = proxy.first
+        client = over(dial(first.host, first.port, deadline, unguarded))
+        try:
+            proxy.lead(client, host, port, options)
+        except base.errors.TunnelRefused as refusal:
+            answering = proxy.answering(refusal, host, port)
+            if answering is None:
+                raise
+            proxy = answering
+        else:
+            return client
 
 
 def _scheme(authorization: str | None) -> str | None:

@@ -58,7 +58,7 @@ def receive_final_head(client: SimpleClient, note: Note) -> ResponseHead:
     expires = None  # for the first head, which is nearly always the only one: the timeout
     while True:
         head = receive_head(client, expires)
-        if not is_interim(head):
+        if head.status >= 200 or not is_interim(head):
             return head
         note(head)
         if client.timeout is not None:

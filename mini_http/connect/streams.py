@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 from errno import EAGAIN, ETIMEDOUT
+from functools import lru_cache
 from os import strerror
 
 TYPE_CHECKING = False
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from typing import BinaryIO, Protocol, TypeGuard
 
     from _typeshed import ReadableBuffer, WriteableBuffer
+
+    from mini_http.connect.tls_stream import TLSStream
 
     class Stream(Protocol):
         """What a stream must do.
@@ -51,6 +54,10 @@ SHORTEST_WAIT = 0.000_001
 """Seconds: the least that systems count in; 0 would mean no bound."""
 
 _KERNEL_KEEPS_TIME = sys.platform in ("linux", "darwin") or "bsd" in sys.platform
+_KERNEL_TIMED = (
+    socket.socket if _KERNEL_KEEPS_TIME and socket.socket.__module__ == "socket" else None
+)
+"""The class of the sockets that the kernel keeps the time of: Python's, not one in its place."""
 
 
 def set_wait(stream: Stream, seconds: float | None) -> None:
@@ -64,14 +71,17 @@ def set_wait(stream: Stream, seconds: float | None) -> None:
     """
     if seconds is not None:
         seconds = max(seconds, SHORTEST_WAIT)
-    is_pythons = socket.socket.__module__ == "socket"
-    if _KERNEL_KEEPS_TIME and is_pythons and type(stream) is socket.socket:
-        wait = seconds or 0.0
-        timeval = struct.pack("ll", int(wait), int(wait % 1 * 1_000_000))
+    if type(stream) is _KERNEL_TIMED:
+        timeval = _timeval(seconds or 0.0)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
     else:
         stream.settimeout(seconds)
+
+
+@lru_cache(maxsize=64)  # a program has few timeouts: 0.1 us instead of 0.5 for each connection
+def _timeval(seconds: float) -> bytes:
+    return struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
 
 
 def input_probe(stream: Stream) -> Callable[[float], object]:
@@ -91,7 +101,7 @@ def input_probe(stream: Stream) -> Callable[[float], object]:
 
 
 def wait_to_send(
-    stream: socket.socket, seconds: float | None, or_for_input: bool = True
+    stream: Stream, seconds: float | None, or_for_input: bool = True
 ) -> tuple[bool, bool]:
     """Waits until `stream` takes output, or has input if that is asked: (has input, takes output).
 
@@ -109,22 +119,26 @@ def wait_to_send(
     return bool(events & ~select.POLLOUT), bool(events & select.POLLOUT)
 
 
-def is_plain(stream: Stream) -> bool:
+def is_plain(stream: Stream) -> TypeGuard[socket.socket]:
     """Whether what comes over `stream` is what its descriptor brings, byte for byte."""
     return type(stream) is socket.socket
 
 
-def can_send_some(stream: Stream) -> TypeGuard[socket.socket]:
+def can_send_some(stream: Stream) -> TypeGuard[socket.socket | TLSStream]:
     """Whether `wait_to_send` and `try_send` work on `stream`.
 
-    Others than sockets, TLS in TLS say, may have written a part when they raise.
+    Others than sockets and TLS over one, TLS in TLS say, may have written a part when they raise.
     """
-    return isinstance(stream, socket.socket) and stream.fileno() >= 0
+    if isinstance(stream, socket.socket):
+        return stream.fileno() >= 0
+    return getattr(stream, "can_send_some", False)
 
 
-def try_send(stream: socket.socket, data: memoryview) -> int:
+def try_send(stream: socket.socket | TLSStream, data: memoryview) -> int:
     """Sends what `stream` takes of `data` at once; returns the number of bytes, maybe 0."""
     try:
+        if hasattr(stream, "try_send"):
+            return stream.try_send(data)
         if type(stream) is socket.socket:
             return stream.send(data, socket.MSG_DONTWAIT)
         stream.settimeout(0)

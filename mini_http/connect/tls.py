@@ -20,7 +20,7 @@ from mini_http.connect.tls_words import explain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeGuard
 
     from mini_http.base.timeouts import Deadline
     from mini_http.connect.streams import Stream
@@ -54,15 +54,19 @@ def start_tls(
     deadline: Deadline,
     session: ssl.SSLSession | None = None,
     sessions: SessionCache | None = None,
+    as_socket: bool = True,
 ) -> ssl.SSLSocket | TLSStream:
     """The handshake, over a stream that is connected; returns the stream to use from then on.
 
     `server_name` is a host name, or an IP address, for which the certificate must be (RFC 9110
     section 4.3.4). `session`, of an earlier socket with the same context, is to be resumed, as FTP
-    servers want it of data connections; or one of `sessions`, those of the same route. The socket
-    returned has no timeout; the one given must not be used any more. It is closed if this fails. If
-    the server later ends the connection without saying so in TLS, reading raises ssl.SSLEOFError:
-    anyone on the way could have cut it (RFC 9112 section 9.8).
+    servers want it of data connections; or one of `sessions`, those of the same route.
+
+    What is returned has no timeout; the stream given must not be used any more. It is closed if
+    this fails. `as_socket`: over a socket it is to be an ssl.SSLSocket, for programs that know what
+    to do with one. Else it is a TLSStream, which takes less time, unless the context makes sockets
+    of its own kind. If the server later ends the connection without saying so in TLS, reading
+    raises ssl.SSLEOFError: anyone on the way could have cut it (RFC 9112 section 9.8).
 
     Raises TLSFailed, whose `reason` is the ssl.SSLError or other OSError, and ConnectTimedOut.
     Warns UnverifiedTLSWarning.
@@ -75,12 +79,12 @@ def start_tls(
         if sessions is not None and type(context) is ssl.SSLContext:
             session = sessions.take(context)
         seconds = deadline.check(f"in the TLS handshake with {name}")
-        stream.settimeout(seconds)
-        if not isinstance(stream, socket.socket) or isinstance(stream, ssl.SSLSocket):
+        if not (as_socket or _has_own_sockets(context)) or not _is_plain_socket(stream):
             _check_that_it_verifies(context)
             tls = TLSStream(stream, context, as_sent(name), session)
             tls.settimeout(seconds)
         else:
+            stream.settimeout(seconds)
             tls = context.wrap_socket(
                 stream,
                 server_hostname=as_sent(name),
@@ -100,6 +104,15 @@ def start_tls(
             raise
         raise failure from error
     return tls
+
+
+def _is_plain_socket(stream: Stream) -> TypeGuard[socket.socket]:
+    return isinstance(stream, socket.socket) and not isinstance(stream, ssl.SSLSocket)
+
+
+def _has_own_sockets(context: ssl.SSLContext) -> bool:
+    """Whether a context has sockets of its own kind, which may verify, or watch, by themselves."""
+    return type(context) is not ssl.SSLContext or context.sslsocket_class is not ssl.SSLSocket
 
 
 # --- its steps, also for TLS over something else than a socket
@@ -187,7 +200,7 @@ def handshake_failure(error: BaseException, name: str, tls: Secured | None) -> B
     """What to raise for an error in the handshake: `error` itself if it is nothing of TLS."""
     if isinstance(error, base.errors.MiniHTTPError):
         return error
-    if isinstance(error, TimeoutError):
+    if isinstance(error, (TimeoutError, BlockingIOError)):
         doing = f"timed out in the TLS handshake with {name}"
         return base.errors.ConnectTimedOut(doing, reason=error)
     if isinstance(error, (OSError, ValueError)):

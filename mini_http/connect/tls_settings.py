@@ -121,6 +121,10 @@ class TLSSettings(_Derived, Value):
                 if field not in BESIDE_CONTEXT and getattr(self, field) != default:
                     raise ValueError(f"{field} would be ignored: context is used as it is")
 
+    def is_outdated(self) -> bool:
+        """Whether `context` verifies otherwise by now than when these settings were made."""
+        return self.context is not None and self.verification != verification(self.context)
+
     def _check_versions(self) -> None:
         allowed = ", ".join(VERSIONS)
         lowest, highest = self.minimum_version, self.maximum_version
@@ -145,6 +149,10 @@ class TLSSettings(_Derived, Value):
 
 def verification(context: object) -> tuple[object, ...]:
     """How a context verifies at this moment. What is equal was verified alike."""
+    kind = type(context)
+    if kind.__module__ == "ssl":
+        # Its numbers themselves, not the enums that ssl makes of them: 4 us a request.
+        context = super(kind, context)
     return tuple(
         [getattr(context, name, None) for name in ("verify_mode", "check_hostname", "verify_flags")]
     )

@@ -7,9 +7,12 @@ handed to it.
 
 from __future__ import annotations
 
+import socket
 import ssl
 from contextlib import suppress
 from time import monotonic
+
+from mini_http.connect.streams import is_plain, set_wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +22,8 @@ if TYPE_CHECKING:
 
     from mini_http.connect.streams import Stream
 
-RECORD_BYTES = 16 * 1024 + 512
-"""More than one record of TLS has (RFC 8446 section 5.2)."""
+RECEIVE_BYTES = 64 * 1024
+"""What one receive asks for: some records of TLS, each of 16 KB at most (RFC 8446 section 5.1)."""
 
 PIECE_BYTES = 256 * 1024
 """What is encrypted at once of what is to be sent; it is in memory twice then."""
@@ -41,12 +44,16 @@ class TLSStream:
         self._stream = stream
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._seconds: float | None = None
-        self._engine = context.wrap_bio(
+        self._unsent = memoryview(b"")  # encrypted, of what `try_send` was given
+        self._engine = engine = context.wrap_bio(
             self._incoming,
             self._outgoing,
             server_hostname=server_hostname,
             session=session,
         )
+        self._read, self._write = engine.read, engine.write
+        self._knows_more = False  # whether the engine may have bytes, or knows that none will come
+        self.can_send_some = is_plain(stream)
 
     def do_handshake(self) -> None:
         """Raises ssl.SSLError, TimeoutError and other OSErrors."""
@@ -54,25 +61,64 @@ class TLSStream:
 
     def recv(self, size: int, /) -> bytes:
         """Waits for bytes; returns at most `size` of them, none only at the end."""
-        data: bytes = self._run(self._engine.read, size)
+        # Written out, and not in steps as the others: 4 us a request. To ask the engine first would
+        # have it raise an exception for nearly every reply.
+        began = monotonic()
+        incoming = self._incoming
+        if not (self._knows_more or incoming.pending):
+            came = self._stream.recv(RECEIVE_BYTES)
+            if came:
+                incoming.write(came)
+            else:
+                incoming.write_eof()
+        try:
+            data: bytes = self._read(size)
+        except ssl.SSLError as error:
+            data = self._run_on(error, began, self._read, size)
+        self._knows_more = not 0 < len(data) < size
+        if self._outgoing.pending:
+            self._flush()
         return data
 
     def recv_into(self, buffer: WriteableBuffer, /) -> int:
         """As `recv`, into `buffer`; returns how many bytes came."""
         view = memoryview(buffer).cast("B")
-        count: int = self._run(self._engine.read, view.nbytes, view)
+        count: int = self._run(self._read, view.nbytes, view)
+        self._knows_more = not 0 < count < view.nbytes
         return count
 
     def sendall(self, data: ReadableBuffer, /) -> None:
         """Sends all of `data`, or raises."""
+        if type(data) is bytes and len(data) <= PIECE_BYTES:  # a request's head, nearly always
+            self._run(self._write, data)
+            return
         view = memoryview(data).cast("B")
         for start in range(0, view.nbytes, PIECE_BYTES):
-            self._run(self._engine.write, view[start : start + PIECE_BYTES])
+            self._run(self._write, view[start : start + PIECE_BYTES])
+
+    def try_send(self, data: memoryview) -> int:
+        """Sends what goes without waiting, where `can_send_some`; returns of how many bytes of
+        `data` all has gone. What has not must be in the next call's `data` again.
+        """
+        if not self._unsent:
+            self._covered = self._write(data[:PIECE_BYTES])
+            self._unsent = memoryview(self._outgoing.read())
+        stream: Any = self._stream
+        try:
+            self._unsent = self._unsent[stream.send(self._unsent, socket.MSG_DONTWAIT) :]
+        except BlockingIOError:
+            return 0
+        return 0 if self._unsent else self._covered
 
     def settimeout(self, seconds: float | None, /) -> None:
-        """Bounds each later call as a whole, as ssl's own sockets do."""
+        """Bounds each later call as a whole, as ssl's own sockets do. 0: none of them waits."""
+        if seconds == 0:
+            self._stream.settimeout(0)
+        else:
+            if self._seconds == 0:
+                self._stream.settimeout(None)
+            set_wait(self._stream, seconds)
         self._seconds = seconds
-        self._stream.settimeout(seconds)
 
     def fileno(self) -> int:
         """The descriptor below. That it has input need not mean that there are bytes here."""
@@ -124,40 +170,53 @@ class TLSStream:
 
     def _run(self, step: Any, *arguments: Any) -> Any:
         """Has the engine do a step, with the I/O that it needs for that."""
-        until = None
-        while True:
-            try:
-                result = step(*arguments)
-            except ssl.SSLWantReadError:
-                self._flush()
-                if until is None and self._seconds:
-                    until = monotonic() + self._seconds
-                self._take_in(until)
-            except ssl.SSLError:
-                with suppress(OSError):
-                    self._flush()  # the alert that says why
-                raise
-            else:
-                self._flush()
-                return result
-
-    def _take_in(self, until: float | None) -> None:
-        """Hands what has come, or the end, to the engine; waits for it no longer than `until`."""
-        if until is not None:
-            left = until - monotonic()
-            if left <= 0:
-                raise TimeoutError("timed out")
-            self._stream.settimeout(left)
         try:
-            data = self._stream.recv(RECORD_BYTES)
-        finally:
-            if until is not None:
-                self._stream.settimeout(self._seconds)
+            result = step(*arguments)
+        except ssl.SSLError as error:
+            result = self._run_on(error, None, step, *arguments)
+        if self._outgoing.pending:
+            self._flush()
+        return result
+
+    def _run_on(self, error: ssl.SSLError, began: float | None, step: Any, *arguments: Any) -> Any:
+        """Goes on with a step that raised `error`; `began` is when its first wait did."""
+        while isinstance(error, ssl.SSLWantReadError):
+            self._flush()
+            if began is None:
+                began = monotonic()
+                self._take_in()
+            else:
+                self._take_in_within(began)
+            try:
+                return step(*arguments)
+            except ssl.SSLError as again:
+                error = again
+        with suppress(OSError):
+            self._flush()  # the alert that says why
+        raise error
+
+    def _take_in(self) -> None:
+        """Hands what has come, or the end, to the engine; waits for it."""
+        data = self._stream.recv(RECEIVE_BYTES)
         if data:
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
 
+    def _take_in_within(self, began: float) -> None:
+        """The same, for what is left of the time since `began`."""
+        if not self._seconds:
+            return self._take_in()
+        left = began + self._seconds - monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        set_wait(self._stream, left)
+        try:
+            self._take_in()
+        finally:
+            set_wait(self._stream, self._seconds)
+
     def _flush(self) -> None:
-        if self._outgoing.pending:
-            self._stream.sendall(self._outgoing.read())
+        data = self._outgoing.read()
+        if data:
+            self._stream.sendall(data)

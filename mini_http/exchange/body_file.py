@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 class BodyFile(ReadsText, io.BufferedIOBase):
     """See above. A subclass sets `_reader` and says in `_take` what follows from reading it."""
 
-    __slots__ = ("_ahead", "_closed", "_reader")
+    __slots__ = ("_ahead", "_reader", "closed")
     _ahead: bytes
     """Read from the body, and not yet by the caller."""
-    _closed: bool
     _reader: BodyReader
+    # A slot in place of IOBase's property, which `with` asks: 0.3 us.
+    closed: bool
+    """Whether `close` was called."""
 
     def _take(self, read: Callable[[*Arguments], Taken], *arguments: *Arguments) -> Taken:
         """What `read`, of the reader, gives."""
@@ -43,7 +45,7 @@ class BodyFile(ReadsText, io.BufferedIOBase):
 
     def read(self, amt: int | None = -1) -> bytes:
         """Up to `amt` bytes, fewer only at the end; without a number, all the rest."""
-        if self._closed:
+        if self.closed:
             self._raise_closed()
         size = maxsize if amt is None or amt < 0 else amt
         if self._ahead:
@@ -63,7 +65,7 @@ class BodyFile(ReadsText, io.BufferedIOBase):
 
     def read1(self, n: int = -1) -> bytes:
         """What can be had with one wait: up to `n` bytes, none only at the end."""
-        if self._closed:
+        if self.closed:
             self._raise_closed()
         limit = PIECE_BYTES if n < 0 else n
         if self._ahead or not limit:
@@ -73,7 +75,7 @@ class BodyFile(ReadsText, io.BufferedIOBase):
 
     def readinto(self, target: WriteableBuffer, /) -> int:
         """Fills `target`, a writable buffer; returns the number of bytes, fewer only at the end."""
-        if self._closed:
+        if self.closed:
             self._raise_closed()
         view = memoryview(target).cast("B")
         filled = min(len(self._ahead), view.nbytes)
@@ -96,7 +98,7 @@ class BodyFile(ReadsText, io.BufferedIOBase):
 
     def peek(self, n: int = -1) -> bytes:
         """The bytes that come next, without taking them; none only at the end."""
-        if self._closed:
+        if self.closed:
             self._raise_closed()
         if not self._ahead:
             self._ahead = self._take(self._reader.read_some, PIECE_BYTES)
@@ -104,7 +106,7 @@ class BodyFile(ReadsText, io.BufferedIOBase):
 
     def readline(self, limit: int | None = -1) -> bytes:
         """The next line with its line end, or up to `limit` bytes of it; none only at the end."""
-        if self._closed:
+        if self.closed:
             self._raise_closed()
         most = -1 if limit is None else limit
         pieces: list[bytes] = []
@@ -126,11 +128,6 @@ class BodyFile(ReadsText, io.BufferedIOBase):
 
     def readable(self) -> bool:
         return True
-
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._closed
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError(

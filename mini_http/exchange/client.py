@@ -21,6 +21,7 @@ from os import getpid
 from weakref import ref
 
 from mini_http import base
+from mini_http.base.commands import command
 from mini_http.base.escapes import masked
 from mini_http.base.headers import Headers
 from mini_http.base.limits import DEFAULT_LIMITS
@@ -312,29 +313,35 @@ class HTTPClient(SimpleClient):
         except TypeError:  # a list or its like as a value is no key of its cache
             lines = field_lines.__wrapped__(fields)  # which names it
         control = lines.control
-        framing = request_framing(method, fields, control, body)
-        if framing.fields:
-            lines = field_lines(fields + framing.fields)
+        framing = None
+        if control or body is not bodies.NO_BODY or command(method).has_request_body:
+            framing = request_framing(method, fields, control, body)
+            if framing.fields:
+                lines = field_lines(fields + framing.fields)
         head = join_request_head(method, target, lines)
         self._state = State.SENDING
         self.exchanges += 1
         self._interim = None
+        early, was_sent = None, True
         try:
-            if framing.length == 0 and not control:  # the usual GET
+            if framing is None:  # the usual GET
                 self.write(head)
-                return self._begin_reply(method, self._read_head(), False)
-            early = EarlyReply(method)
-            waits = "expect" in control and expects_continue(Headers(list(fields)))
-            was_sent = self._send(head, body, framing, waits, early)
-            reply = early.head or self._read_head()
+            else:
+                early = EarlyReply(method)
+                waits = "expect" in control and expects_continue(Headers(list(fields)))
+                was_sent = self._send(head, body, framing, waits, early)
+            reply = (early and early.head) or receive_final_head(self, self.note_interim)
             if "connection" in control and "close" in Headers(list(fields)).tokens("Connection"):
                 self.close_reason = CloseReason.REQUEST_SAID_CLOSE
             elif not was_sent:
                 self.close_reason = CloseReason.EARLY_REPLY
-            return self._begin_reply(method, reply, "upgrade" in control)
+            response = HTTPResponse.__new__(HTTPResponse)
+            response.url = ""
+            self._fill(response, method, reply, "upgrade" in control)
         except BaseException as error:
             self._give_up(error)
             raise
+        return response
 
     def _send(
         self,
@@ -354,27 +361,16 @@ class HTTPClient(SimpleClient):
             return False
         return send_body(self, body, framing, lambda: early.lets_go_on(self))
 
-    def _read_head(self) -> ResponseHead:
-        """The next reply head; interim ones are skipped."""
-        return receive_final_head(self, self.note_interim)
-
     def note_interim(self, head: ResponseHead) -> None:
         """Offers an interim reply to the hook. Raises LimitExceeded for one too many."""
         if self._interim is None:
             self._interim = InterimReplies(self.limits, self.on_interim)
         self._interim.note(head)
 
-    def _begin_reply(self, method: str, head: ResponseHead, asked_upgrade: bool) -> HTTPResponse:
-        """The reply that has this head; its body comes from the connection as it is read."""
-        response = HTTPResponse.__new__(HTTPResponse)
-        response.url = ""
-        self._fill(response, method, head, asked_upgrade)
-        return response
-
     def _fill(
         self, response: HTTPResponse, method: str, head: ResponseHead, asked_upgrade: bool
     ) -> None:
-        """Makes `response` the reply that has this head."""
+        """Makes `response` the reply that has this head; its body comes as it is read."""
         status = head.status
         if status == 101 or (method == "CONNECT" and 200 <= status < 300):
             if status == 101 and not asked_upgrade:
@@ -392,7 +388,8 @@ class HTTPClient(SimpleClient):
             reader: BodyReader = NothingReader()
         elif type(framing) is Length and framing.count == len(self._input) - self._start:
             # The usual small reply came whole with its head: the connection is free at once.
-            data = self.read_some(framing.count) if framing.count else b""
+            data = self._input[self._start :]
+            self._input, self._start = b"", 0
             reader = BytesReader(data) if data else NothingReader()
         else:
             self._state = after(self._state, Move.GET_REPLY)

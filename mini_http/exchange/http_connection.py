@@ -27,6 +27,7 @@ from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import NOT_GIVEN, Deadline, timeout_given
 from mini_http.codec.framing import CloseReason
 from mini_http.codec.heads import check_method
+from mini_http.connect.reply_head import receive_final_head
 from mini_http.connect.tunnel import ask_for_tunnel
 from mini_http.exchange.begun_request import as_text
 from mini_http.exchange.framing_fields import body_fields
@@ -312,7 +313,7 @@ class HTTPConnection(StepwiseClient):
         """Reads the head of the reply, for `response`. That is what `HTTPResponse.begin` calls."""
         request = self._request
         try:
-            head = self._early.head or self._read_head()
+            head = self._early.head or receive_final_head(self, self.note_interim)
             if response.debuglevel > 0:
                 print_head(head)
             if request.says_close:

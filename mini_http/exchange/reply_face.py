@@ -236,7 +236,7 @@ class ReplyFace(BodyFile):
 
         As in http.client, a reply that has no body is not closed until it is read.
         """
-        if self._closed:
+        if self.closed:
             return True
         reader = self._reader
         if reader.ended:
@@ -283,7 +283,7 @@ class WireFile(BodyFile):
         self._reply = reply
         self._reader = self._body = _WireBody(reply)
         self._ahead = b""
-        self._closed = False
+        self.closed = False
 
     def _take(self, read: Callable[[*Arguments], Taken], *arguments: *Arguments) -> Taken:
         self._body.begin()

@@ -86,7 +86,7 @@ class HTTPResponse(ReplyFace):
         )
         self._client = None
         self._limits = DEFAULT_LIMITS
-        self._closed = False
+        self.closed = False
         self._ahead = b""
         self._source = self._lone = LoneReply(sock)
 
@@ -126,7 +126,7 @@ class HTTPResponse(ReplyFace):
         self._coded = reader  # stays the reader of the wire when _reader decodes
         self._client = client  # None once it was told
         self._limits = limits
-        self._closed = False
+        self.closed = False
         self._ahead = b""  # read from the body, and not yet by the caller
 
     def begin(self) -> None:
@@ -169,7 +169,7 @@ class HTTPResponse(ReplyFace):
             self._fail(None)
         elif self._lone is not None:
             self._lone.close()
-        self._closed = True
+        self.closed = True
 
     def detach(self) -> SimpleClient:  # type: ignore[override]
         """Hands over the connection after the server has switched protocols: 101 (Switching

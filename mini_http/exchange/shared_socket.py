@@ -39,6 +39,7 @@ class SharedSocketClient(HTTPClient):
     """See above."""
 
     shares_socket = True
+    _tls_as_socket = True
     _shown: float | None = None
     """The timeout that the socket shows since we set it, in its own precision."""
     _hold: socket.SocketIO | None = None

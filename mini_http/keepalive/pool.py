@@ -24,6 +24,7 @@ from mini_http.base.commands import command
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import DEFAULT_TIMEOUT, Deadline
 from mini_http.codec.framing import CloseReason
+from mini_http.connect.dial import DEFAULT_OPTIONS, dial, dial_unix
 from mini_http.exchange.client import HTTPClient
 from mini_http.exchange.request_body import NO_BODY
 from mini_http.exchange.states import State
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from mini_http.base.limits import Limits
     from mini_http.base.timeouts import Timeout
+    from mini_http.connect.streams import Stream
     from mini_http.connect.tls_sessions import SessionCache
     from mini_http.exchange.request_body import RequestBody
     from mini_http.exchange.response import HTTPResponse
@@ -130,66 +132,53 @@ class Pool:
         self, route: Route, timeout: Timeout, deadline: Deadline | None = None
     ) -> PooledClient:
         """A connection along `route` for one exchange: an idle one that is alive, or a new one."""
-        client = self._take_idle(route) or self._open(route, timeout, deadline)
-        client.timeout = timeout.read
-        client.deadline = deadline
-        return client
-
-    def _take_idle(self, route: Route) -> PooledClient | None:
         place = self._places.get(route)
-        if place is None:
-            return None
-        while True:
+        while place:
             try:
                 client = place.pop()  # the latest: it is the likeliest to be alive
             except IndexError:
-                return None
+                continue  # another thread was quicker
             self._by_age.pop(client, None)
             now = self._clock()
             if now - client.idle_since > self.policy.idle_seconds:
                 client.close_because(CloseReason.IDLE_TOO_LONG)
             elif now - client.opened_at > self.policy.age_seconds:
                 client.close_because(CloseReason.TOO_OLD)
-            elif client.closed or client.has_input():
+            elif not client.is_quiet():
                 # The server closed it, or said something that nobody asked for.
                 client.close_because(CloseReason.SERVER_CLOSED)
             else:
-                return client
+                break
+        else:
+            client = self._open(route, timeout, deadline)
+        client.timeout = timeout.read
+        client.deadline = deadline
+        return client
 
     def _open(self, route: Route, timeout: Timeout, deadline: Deadline | None) -> PooledClient:
-        from mini_http.connect.dial import DEFAULT_OPTIONS, check_literal, dial, dial_unix
-
-        phase = (deadline or Deadline(None)).within(timeout.connect)
-        proxy, options = route.proxy, route.options or DEFAULT_OPTIONS
-        if proxy is not None:
-            check_literal(route.host, route.port, options)
-        while True:
-            if route.scheme == "http+unix":
-                stream = dial_unix(route.host, phase, options)
-            elif proxy is None:
-                stream = dial(route.host, route.port, phase, options)
-            else:
-                first = proxy.first
-                unguarded = options.replace(allow_address=None)
-                stream = dial(first.host, first.port, phase, unguarded)
-            client = self.client_class.over(stream, timeout=timeout.connect, limits=self.limits)
+        def over(stream: Stream) -> PooledClient:
+            client = self.client_class.over(stream, timeout=timeout, limits=self.limits)
+            client.timeout = timeout.connect
             client.deadline = deadline
-            if proxy is None:
-                break
-            try:
-                proxy.lead(client, route.host, route.port, options)
-                break
-            except base.errors.TunnelRefused as refusal:
-                # It may want to know who we are; what is sent then is no part of the key.
-                proxy = proxy.answering(refusal, route.host, route.port)
-                if proxy is None:
-                    raise
+            return client
+
+        phase = Deadline(timeout.connect) if deadline is None else deadline.within(timeout.connect)
+        options = route.options or DEFAULT_OPTIONS
+        if route.proxy is not None:
+            from mini_http.connect.proxy import open_through
+
+            # If it asks who we are, what it is told is no part of the key.
+            client = open_through(route.proxy, route.host, route.port, phase, options, over)
+        elif route.scheme == "http+unix":
+            client = over(dial_unix(route.host, phase, options))
+        else:
+            client = over(dial(route.host, route.port, phase, options))
         place = client.place = self._place_of(route)
         client.on_free = self.release
-        client.on_last = _keep_session
         if route.tls is not None:
             from mini_http.connect.tls_sessions import SessionCache
 
+            client.on_last = _keep_session
             if place.sessions is None:
                 place.sessions = SessionCache()
             client.starttls(route.host, route.tls, place.sessions)

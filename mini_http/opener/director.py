@@ -95,6 +95,7 @@ class OpenerDirector:
         if isinstance(fullurl, str):
             request = Request(fullurl, data)
             request.opened_by = thread
+            scheme = request.url.scheme
         else:
             request = as_request(fullurl)
             if data is not None:
@@ -103,9 +104,9 @@ class OpenerDirector:
                 is_outermost = False  # a handler opens it again, or one that follows it
             else:
                 request = request.begin(thread)
+            scheme = request.type
         request.timeout = for_handlers(timeout)
         opened = request
-        scheme = request.type
         try:
             before, openers, after = self._hooks_by_scheme.get(scheme) or self._find_hooks(scheme)
             for handler, hook in before:

@@ -25,7 +25,7 @@ class Body(BodyFile):
     def __init__(self, reader):
         self._reader = reader
         self._ahead = b""
-        self._closed = False
+        self.closed = False
 
     def _take(self, read, *arguments):
         return read(*arguments)
@@ -155,7 +155,7 @@ def test_it_is_a_binary_file_for_reading():
 
 def test_a_closed_one_is_not_read():
     body = body_of(BODY)
-    body._closed = True
+    body.closed = True
     assert body.closed
     for read in (*WAYS.values(), BodyFile.peek):
         with pytest.raises(ValueError, match="closed file"):

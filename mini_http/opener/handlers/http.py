@@ -7,13 +7,13 @@ import sys
 from mini_http import base
 from mini_http.base.escapes import masked as masked_url
 from mini_http.base.headers import SECRET_FIELDS, masked
-from mini_http.base.timeouts import Deadline
+from mini_http.base.timeouts import NOT_GIVEN, Deadline, timeout_given
 from mini_http.exchange import request_body as bodies
 from mini_http.keepalive.pool import shared_pool
 from mini_http.keepalive.route import Route
 from mini_http.opener.conversion import as_request
 from mini_http.opener.handlers.base import BaseHandler
-from mini_http.opener.timeouts import timeout_of
+from mini_http.opener.request import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mini_http.connect.tls import TLSSettings
     from mini_http.exchange.response import HTTPResponse
     from mini_http.keepalive.pool import Pool
-    from mini_http.opener.request import Request
 
     Exchange = Callable[[Request], HTTPResponse]
     Origin = tuple[str, str, int | None]
@@ -92,11 +91,15 @@ class AbstractHTTPHandler(BaseHandler):
         if request.data is not None:
             self._describe_body(request)
         if "Host" not in given and "Host" not in own:
-            own["Host"] = as_request(request).url.authority
+            asked = request if isinstance(request, Request) else as_request(request)
+            own["Host"] = asked.url.authority
         for name, value in self.parent.addheaders:
             key = name.capitalize()
             if key not in given and key not in own:
-                request.add_unredirected_header(name, value)
+                if key == name:
+                    own[key] = value
+                else:
+                    request.add_unredirected_header(name, value)
         return request
 
     def _describe_body(self, request: Request) -> None:
@@ -127,11 +130,15 @@ class AbstractHTTPHandler(BaseHandler):
                 allowed = self.parent.allow_address  # it may be another one by now
             except AttributeError:  # urllib's opener
                 allowed = None
-            route = self._routes.get((url.origin, allowed)) or self._route(request, allowed)
-        timeout = timeout_of(request)
+            known = self._routes.get((url.origin, allowed))
+            if known is None or (known.tls is not None and known.tls.is_outdated()):
+                known = self._route(request, allowed)
+            route = known
+        timeout = timeout_given(getattr(request, "timeout", NOT_GIVEN))
         if timeout.total is not None and request.deadline is None:
             request.deadline = Deadline(timeout.total)
-        body = request.body = bodies.request_body(request.data)
+        data = request.data
+        body = request.body = bodies.NO_BODY if data is None else bodies.request_body(data)
         method, target, fields = request.get_method(), request.selector, request.fields()
         if self._debuglevel > 0:
             _print_request(method, target, fields, request.secret_names)
@@ -154,10 +161,9 @@ class AbstractHTTPHandler(BaseHandler):
         url, tls = request.url, self._settings()
         options = self.dial_options(self._options)
         route = Route(url.scheme, url.host, url.port or 0, tls, options)
-        if tls is None or tls.context is None:  # the caller may change a context of its own
-            if len(self._routes) >= MOST_ROUTES:
-                self._routes.clear()
-            self._routes[url.origin, allowed] = route
+        if len(self._routes) >= MOST_ROUTES:
+            self._routes.clear()
+        self._routes[url.origin, allowed] = route
         return route
 
     def _proxied_route(self, request: Request) -> Route:
@@ -285,7 +291,9 @@ class HTTPHandler(AbstractHTTPHandler):
     def http_open(self, req: Request) -> Any:
         """The reply, whatever its status."""
         replaced = _put_in_place_of(self._stock_class)
-        return self.send(as_request(req)) if replaced is None else self.do_open(replaced, req)
+        if replaced is not None:
+            return self.do_open(replaced, req)
+        return self.send(req if isinstance(req, Request) else as_request(req))
 
     http_request = AbstractHTTPHandler.do_request_
 
@@ -325,14 +333,12 @@ class HTTPSHandler(AbstractHTTPHandler):
 
     def _settings(self) -> TLSSettings:
         from mini_http.connect.tls import DEFAULT_SETTINGS
-        from mini_http.connect.tls_settings import verification
 
         settings = self._tls or DEFAULT_SETTINGS
         if self._context is None and self._check_hostname is not None:
             settings = settings.replace(check_hostname=self._check_hostname)
-        context = settings.context
-        if context is not None and settings.verification != verification(context):
-            settings = self._tls = settings.replace()  # as it verifies now
+        if settings.is_outdated():
+            settings = self._tls = settings.replace()  # as the context verifies now
         return settings
 
     def _beyond_context(self) -> TLSSettings | None:
@@ -346,9 +352,9 @@ class HTTPSHandler(AbstractHTTPHandler):
     def https_open(self, req: Request) -> Any:
         """The reply, whatever its status."""
         replaced = _put_in_place_of(self._stock_class)
-        if replaced is None:
-            return self.send(as_request(req))
-        return self.do_open(replaced, req, context=self._given_context())
+        if replaced is not None:
+            return self.do_open(replaced, req, context=self._given_context())
+        return self.send(req if isinstance(req, Request) else as_request(req))
 
     def _given_context(self) -> SSLContext | None:
         """The context for a class that is not ours; None if that may choose one itself."""
