@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     import ssl
+    from typing import Any
 
     Path = str | os.PathLike[str]
 
@@ -152,7 +153,8 @@ def verification(context: object) -> tuple[object, ...]:
     kind = type(context)
     if kind.__module__ == "ssl":
         # Its numbers themselves, not the enums that ssl makes of them: 4 us a request.
-        context = super(kind, context)
+        own: Any = super(kind, context)
+        return own.verify_mode, own.check_hostname, own.verify_flags
     return tuple(
         [getattr(context, name, None) for name in ("verify_mode", "check_hostname", "verify_flags")]
     )

@@ -16,6 +16,7 @@ from mini_http.connect.streams import is_plain, set_wait
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -44,7 +45,8 @@ class TLSStream:
         self._stream = stream
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._seconds: float | None = None
-        self._unsent = memoryview(b"")  # encrypted, of what `try_send` was given
+        self._begun = 0  # bytes that `try_send` has encrypted, and not all of them sent
+        self._unsent = memoryview(b"")  # what is left of them, encrypted
         self._engine = engine = context.wrap_bio(
             self._incoming,
             self._outgoing,
@@ -53,7 +55,9 @@ class TLSStream:
         )
         self._read, self._write = engine.read, engine.write
         self._knows_more = False  # whether the engine may have bytes, or knows that none will come
+        self._below: Callable[[], int] | None = getattr(stream, "pending", None)
         self.can_send_some = is_plain(stream)
+        """As `connect.streams` asks for it."""
 
     def do_handshake(self) -> None:
         """Raises ssl.SSLError, TimeoutError and other OSErrors."""
@@ -76,8 +80,6 @@ class TLSStream:
         except ssl.SSLError as error:
             data = self._run_on(error, began, self._read, size)
         self._knows_more = not 0 < len(data) < size
-        if self._outgoing.pending:
-            self._flush()
         return data
 
     def recv_into(self, buffer: WriteableBuffer, /) -> int:
@@ -98,17 +100,18 @@ class TLSStream:
 
     def try_send(self, data: memoryview) -> int:
         """Sends what goes without waiting, where `can_send_some`; returns of how many bytes of
-        `data` all has gone. What has not must be in the next call's `data` again.
+        `data` all has gone. What has not must be in the next call's `data` again. Raises
+        BlockingIOError if nothing goes.
         """
-        if not self._unsent:
-            self._covered = self._write(data[:PIECE_BYTES])
+        if not self._begun:
+            self._begun = self._write(data[:PIECE_BYTES])
             self._unsent = memoryview(self._outgoing.read())
         stream: Any = self._stream
-        try:
-            self._unsent = self._unsent[stream.send(self._unsent, socket.MSG_DONTWAIT) :]
-        except BlockingIOError:
+        self._unsent = self._unsent[stream.send(self._unsent, socket.MSG_DONTWAIT) :]
+        if self._unsent:
             return 0
-        return 0 if self._unsent else self._covered
+        sent, self._begun = self._begun, 0
+        return sent
 
     def settimeout(self, seconds: float | None, /) -> None:
         """Bounds each later call as a whole, as ssl's own sockets do. 0: none of them waits."""
@@ -126,8 +129,10 @@ class TLSStream:
 
     def pending(self) -> int:
         """Of how many bytes, at least, `recv` need not wait for the descriptor; 0 if it may."""
-        below = getattr(self._stream, "pending", None)
-        return self._engine.pending() + self._incoming.pending + (below() if below else 0)
+        pending = self._incoming.pending
+        if self._knows_more:
+            pending += self._engine.pending()
+        return pending + (self._below() if self._below else 0)
 
     def close(self) -> None:
         """Closes the stream below, too."""
@@ -217,6 +222,7 @@ class TLSStream:
             set_wait(self._stream, self._seconds)
 
     def _flush(self) -> None:
-        data = self._outgoing.read()
+        data = bytes(self._unsent) + self._outgoing.read()
+        self._unsent = memoryview(b"")
         if data:
             self._stream.sendall(data)

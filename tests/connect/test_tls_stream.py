@@ -21,7 +21,13 @@ from mini_http.base import errors
 from mini_http.connect import tls_stream
 from mini_http.connect.proxy import Proxy
 from mini_http.connect.simple_client import SimpleClient
-from mini_http.connect.streams import can_send_some, is_only_waiting, is_plain
+from mini_http.connect.streams import (
+    can_send_some,
+    is_only_waiting,
+    is_plain,
+    try_send,
+    wait_to_send,
+)
 from mini_http.connect.tls_stream import PIECE_BYTES, TLSStream
 from mini_http.connect.tunnel import open_tunnel
 from mini_http.exchange.request_body import request_body
@@ -60,6 +66,24 @@ def over(request, certificates, secured):
 
     make.stop = opened.close
     with opened:
+        yield make
+
+
+@pytest.fixture
+def over_socket(certificates, secured):
+    """Makes a TLSStream over a socket to a server whose script goes on in TLS."""
+    with contextlib.ExitStack() as opened:
+
+        def make(*script):
+            server = opened.enter_context(ScriptedServer([[secured, *script]]))
+            sock = opened.enter_context(socket.create_connection(server.address))
+            # Less than a piece: so none goes at once.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIECE_BYTES // 4)
+            stream = TLSStream(sock, certificates.client_context(), "localhost")
+            stream.settimeout(PATIENCE)
+            stream.do_handshake()
+            return stream
+
         yield make
 
 
@@ -123,6 +147,41 @@ def test_sending_nothing_sends_nothing(over):
     stream.sendall(b"")
     with pytest.raises(ssl.SSLEOFError):
         stream.recv(1)
+
+
+def send_some(stream, data):
+    """Sends what goes without waiting, until nothing goes or all has gone; returns the rest."""
+    data = memoryview(data)
+    while data and wait_to_send(stream._stream, 0)[1]:
+        data = data[try_send(stream, data) :]
+    return data
+
+
+def test_what_does_not_go_at_once_goes_later(over_socket):
+    body = os.urandom(64 * PIECE_BYTES)
+    begin = Pause()
+    stream = over_socket(begin, lambda peer: peer.send(peer.read(len(body) + 4)[-8:]), Drain())
+    rest = send_some(stream, body)
+    assert 0 < len(rest) <= len(body)
+    begin.resume.set()
+    while rest:
+        wait_to_send(stream._stream, PATIENCE, or_for_input=False)
+        rest = rest[try_send(stream, rest) :]
+    stream.sendall(b"end!")
+    assert read_all(stream, 8) == body[-4:] + b"end!"
+
+
+def test_what_tls_itself_has_to_say_does_not_overtake_what_was_begun(over_socket):
+    body = os.urandom(64 * PIECE_BYTES)
+    begin = Pause()
+    stream = over_socket(begin, lambda peer: peer.send(peer.read(len(body))[-4:]), Drain())
+    rest = send_some(stream, body)
+    begin.resume.set()
+    stream._flush()
+    while rest:
+        wait_to_send(stream._stream, PATIENCE, or_for_input=False)
+        rest = rest[try_send(stream, rest) :]
+    assert read_all(stream, 4) == body[-4:]
 
 
 # --- the end
