@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 RECEIVE_BYTES = 64 * 1024
 LARGE_BYTES = 128 * 1024
-"""From this length on what is left of a body goes straight into the bytes that are returned."""
+"""From this length on what is left of a body or chunk goes straight into the bytes returned."""
+MANY_PIECES = 256
+"""More pieces than these are joined at once if they are short: each takes some 50 bytes besides."""
 
 
 class BodyReader:
@@ -40,10 +42,12 @@ class BodyReader:
     trailers: Headers | None = None
     """The fields after a chunked body, once it has ended."""
     _client: SimpleClient
+    _file: io.BufferedReader | None = None  # over a _Wire
 
     def go_on_with(self, client: Any) -> None:
         """Reads what is left from `client`, a SimpleClient that has taken the connection over."""
         self._client = client
+        self._file = None
 
     def read_some(self, limit: int) -> bytes:
         """1 to `limit` bytes after at most one wait that brings any; none only at the end."""
@@ -60,15 +64,7 @@ class BodyReader:
         piece = self.read_some(min(count, RECEIVE_BYTES)) if count else b""
         if self.ended or len(piece) == count:  # most bodies end, or fill it, with one piece
             return piece
-        pieces = [piece]
-        left = count - len(piece)
-        try:
-            while left and not self.ended:
-                pieces.append(self.read_some(min(left, RECEIVE_BYTES)))
-                left -= len(pieces[-1])
-        except base.errors.IncompleteRead as cut:
-            raise base.errors.IncompleteRead(b"".join(pieces), cut.expected) from cut
-        return b"".join(pieces)
+        return self._gather([piece], count - len(piece))
 
     def read_all(self) -> bytes:
         """All the rest. IncompleteRead holds what came of it."""
@@ -84,25 +80,90 @@ class BodyReader:
         while not self.ended and dropped <= limit:
             dropped += len(self.read_some(RECEIVE_BYTES))
 
+    # --- private: a long body from pieces
 
-class BytesReader(BodyReader):
+    def _gather(self, pieces: list[bytes], left: int) -> bytes:
+        """`pieces` and `left` bytes after them, fewer only at the end, joined."""
+        settled = 0  # so many of the pieces may stay as they are
+        try:
+            while left and not self.ended:
+                left -= self._add_to(pieces, left)
+                if len(pieces) - settled > MANY_PIECES:
+                    latest = pieces[settled:]
+                    if sum(map(len, latest)) < RECEIVE_BYTES:
+                        pieces[settled:] = [b"".join(latest)]
+                    settled = len(pieces)
+        except base.errors.IncompleteRead as cut:
+            raise base.errors.IncompleteRead(b"".join(pieces), cut.expected) from cut
+        return b"".join(pieces)
+
+    def _add_to(self, pieces: list[bytes], limit: int) -> int:
+        """Adds what comes next, as `read_some`; returns the number of bytes."""
+        pieces.append(self.read_some(min(limit, RECEIVE_BYTES)))
+        return len(pieces[-1])
+
+    def _add_straight(self, pieces: list[bytes], count: int) -> int:
+        """Adds exactly `count` bytes, or a step of them, by way of a _Wire; returns the number."""
+        file = self._file
+        if file is None:
+            file = self._file = io.BufferedReader(_Wire(self._client))
+        wire: Any = file.raw
+        wire.wanted = min(count, self._client.limits.step_bytes)
+        piece = file.read(wire.wanted)
+        pieces.append(piece)
+        self._came_straight(len(piece))
+        if wire.wanted:
+            raise wire.error or base.errors.IncompleteRead(b"", self.left)
+        return len(piece)
+
+    def _came_straight(self, count: int) -> None:
+        """So many bytes were received by `_add_straight`."""
+
+
+class HoldingReader(BodyReader):
+    """A reader that may have more bytes than its caller has asked for."""
+
+    _held = b""
+    _given = 0  # how much of them the caller has
+
+    @property
+    def pending(self) -> int:
+        """How many bytes have come and are unread."""
+        return len(self._held) - self._given
+
+    def _hold(self, data: bytes) -> None:
+        self._held, self._given = data, 0
+
+    def _give(self, limit: int) -> bytes:
+        """Up to `limit` of the bytes that are held."""
+        # What stays is not copied: for who takes 10 of 64 KiB at a time that would be 200 MB.
+        data = self._held[self._given : self._given + limit]
+        self._given += len(data)
+        if self._given == len(self._held):
+            self._held, self._given = b"", 0
+        return data
+
+
+class BytesReader(HoldingReader):
     """A body that came whole with its head."""
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self._held = data
         self.ended = not data
 
     @property
     def left(self) -> int:  # type: ignore[override]
-        return len(self._data)
+        return len(self._held) - self._given
 
     def read_some(self, limit: int) -> bytes:
-        data, self._data = self._data[:limit], self._data[limit:]
-        self.ended = not self._data
+        data = self._give(limit)
+        self.ended = not self._held
         return data
 
     def read_all(self) -> bytes:
-        data, self._data = self._data, b""
+        data, self._held = self._held, b""
+        if self._given:
+            data, self._given = data[self._given :], 0
         self.ended = True
         return data
 
@@ -114,11 +175,6 @@ class LengthReader(BodyReader):
         self._client = client
         self.left: int = count
         self.ended = count == 0
-        self._file: io.BufferedReader | None = None  # over a _Wire
-
-    def go_on_with(self, client: Any) -> None:
-        super().go_on_with(client)
-        self._file = None
 
     def read_some(self, limit: int) -> bytes:
         if self.ended:
@@ -138,22 +194,16 @@ class LengthReader(BodyReader):
     def read_up_to(self, count: int) -> bytes:
         if self.left < LARGE_BYTES or count < RECEIVE_BYTES:
             return super().read_up_to(count)
-        file = self._file
-        if file is None:
-            file = self._file = io.BufferedReader(_Wire(self._client))
-        wire: Any = file.raw
-        pieces: list[bytes] = []
-        wanted = min(count, self.left)
-        while wanted:
-            wire.wanted = min(wanted, self._client.limits.step_bytes)
-            piece = file.read(wire.wanted)
-            pieces.append(piece)
-            wanted -= len(piece)
-            self.left -= len(piece)
-            if wire.wanted:
-                raise wire.error or base.errors.IncompleteRead(b"".join(pieces), self.left)
+        return self._gather([], count)
+
+    def _add_to(self, pieces: list[bytes], limit: int) -> int:
+        if self.left < LARGE_BYTES or limit < RECEIVE_BYTES:
+            return super()._add_to(pieces, limit)
+        return self._add_straight(pieces, min(limit, self.left))
+
+    def _came_straight(self, count: int) -> None:
+        self.left -= count
         self.ended = not self.left
-        return b"".join(pieces)
 
     def _count(self, count: int) -> None:
         if not count:
@@ -191,7 +241,7 @@ class _Wire(io.RawIOBase):
         return count
 
 
-class ChunkedReader(BodyReader):
+class ChunkedReader(HoldingReader):
     """A chunked body; `trailers` holds its trailer's fields after the end."""
 
     left = None
@@ -199,14 +249,8 @@ class ChunkedReader(BodyReader):
     def __init__(self, client: SimpleClient) -> None:
         self._client = client
         self._decoder = ChunkDecoder(client.limits)
-        self._pending = b""  # decoded, and more than the caller asked for
         self._has_begun = False
         self.ended = False
-
-    @property
-    def pending(self) -> int:
-        """How many bytes have come and are unread."""
-        return len(self._pending)
 
     def as_they_come(self) -> WireReader:
         """The reader of the chunks as they come over the wire, to be read in place of this one.
@@ -220,35 +264,58 @@ class ChunkedReader(BodyReader):
     def read_some(self, limit: int) -> bytes:
         if self.ended:
             return b""
-        self._has_begun = True
-        data, self._pending = self._pending, b""
-        while not data and not self._decoder.ended:
-            data = self._receive()
-        if len(data) > limit:
-            data, self._pending = data[:limit], data[limit:]
-        self.ended = self._decoder.ended and not self._pending
+        while not self._held and not self._decoder.ended:
+            self._hold(b"".join(self._receive()))
+        data = self._give(limit)
+        self.ended = self._decoder.ended and not self._held
         return data
 
+    def read_up_to(self, count: int) -> bytes:
+        if count < RECEIVE_BYTES:
+            return super().read_up_to(count)
+        return self._gather([], count)
+
     def drop(self, limit: int) -> None:
-        dropped, self._pending = len(self._pending), b""
+        dropped = self.pending
+        self._hold(b"")
         decoder, client = self._decoder, self._client
         while not decoder.ended and dropped <= limit and client.has_input():
-            dropped += len(self._receive())
+            dropped += sum(map(len, self._receive()))
         self.ended = decoder.ended
 
-    def _receive(self) -> bytes:
-        """What one wait brings of the body; nothing where that only frames it."""
+    def _add_to(self, pieces: list[bytes], limit: int) -> int:
+        """Each chunk is a piece, so that they are joined but once."""
         decoder = self._decoder
-        data = b""
+        if self._held or limit < RECEIVE_BYTES:
+            return super()._add_to(pieces, limit)
+        if decoder.left >= LARGE_BYTES:
+            return self._add_straight(pieces, min(limit, decoder.left))
+        received = self._receive()
+        if decoder.left >= LARGE_BYTES:  # then what came of this chunk goes straight there, too
+            begun = received.pop()
+            self._client.unread(begun)
+            decoder.left += len(begun)
+        pieces += received
+        self.ended = decoder.ended
+        return sum(map(len, received))
+
+    def _came_straight(self, count: int) -> None:
+        self._decoder.left -= count
+
+    def _receive(self) -> list[bytes]:
+        """What one wait brings of the body, chunk by chunk; nothing where that only frames it."""
+        self._has_begun = True
+        decoder = self._decoder
+        pieces: list[bytes] = []
         received = self._client.read_some(RECEIVE_BYTES)
         if received:
-            data = decoder.decode(received)
+            pieces = decoder.pieces(received)
         elif not decoder.finish():
             raise base.errors.IncompleteRead(b"")
         if decoder.ended:
             self._client.unread(decoder.rest)
             self.trailers = decoder.trailers
-        return data
+        return pieces
 
 
 class WireReader(BodyReader):
@@ -270,7 +337,7 @@ class WireReader(BodyReader):
         decoder = self._decoder
         received = self._client.read_some(limit)
         if received:
-            decoder.decode(received)
+            decoder.pieces(received)
         elif not decoder.finish():
             raise base.errors.IncompleteRead(b"")
         if decoder.ended:

@@ -27,6 +27,9 @@ GOOD_BODIES = [
     (b"5\r\nhello\r\n0\r\n\r\n", b"hello", []),
     (b"1\r\na\r\n2\r\nbc\r\nA\r\n0123456789\r\n0\r\n\r\n", b"abc0123456789", []),
     (b"000000000000000a\r\n0\r\n\r\n5\r\n.\r\r\n0\r\n\r\n", b"0\r\n\r\n5\r\n.\r", []),
+    (b"1\r\na\r\n1\r\nb\r\n1\r\nc\r\n1\r\nd\r\n2\r\nef\r\n0\r\n\r\n", b"abcdef", []),
+    (b"1\r\na\r\n1\r\nb\r\n1;\r\nc\r\n1;\r\nd\r\n01\r\ne\r\n0\r\n\r\n", b"abcde", []),
+    (b"5\r\n\r\n5\r\n\r\n" * 3 + b"0\r\n\r\n", b"\r\n5\r\n" * 3, []),
     (b"2;a=b\r\nhi\r\n0;last\r\n\r\n", b"hi", []),
     (b'2 \t;q=";\xff"\r\nhi\r\n0 ;\r\n\r\n', b"hi", []),
     (b"2\r\nhi\r\n0\r\nA: b\r\n\r\n", b"hi", [("A", "b")]),
@@ -93,7 +96,7 @@ each_bad_body = pytest.mark.parametrize(("coded", "error", "words"), BAD_BODIES)
 
 
 @each_bad_body
-@pytest.mark.parametrize("before", [b"", b"3\r\nabc\r\n"])
+@pytest.mark.parametrize("before", [b"", b"3\r\nabc\r\n", b"5\r\nworld\r\n" * 3])
 def test_a_spoiled_body_is_refused_at_every_split(before, coded, error, words):
     for pieces in every_split(before + coded):
         with pytest.raises(error, match=words):
@@ -127,6 +130,32 @@ def test_bytes_are_handed_on_as_soon_as_they_come():
     assert decoder.ended
 
 
+def test_each_chunk_is_a_piece():
+    decoder = ChunkDecoder()
+    assert decoder.pieces(b"2\r\nab\r\n2\r\ncd\r\n2\r\nef\r\n3\r\ng") == [b"ab", b"cd", b"ef", b"g"]
+    assert decoder.left == 2
+    assert decoder.pieces(b"hi\r\n0\r\n") == [b"hi"]
+    assert decoder.pieces(b"\r\n") == []
+    assert (decoder.ended, decoder.left) == (True, 0)
+
+
+def test_what_lies_within_a_chunk_is_not_copied():
+    decoder = ChunkDecoder()
+    assert decoder.decode(b"100000\r\n") == b""
+    within = bytes(65536)
+    assert decoder.pieces(within)[0] is within
+    assert decoder.decode(within) is within
+    assert decoder.left == (1 << 20) - 2 * 65536
+
+
+def test_some_of_a_chunk_may_be_taken_past_the_decoder():
+    decoder = ChunkDecoder()
+    assert decoder.decode(b"5\r\nh") == b"h"
+    decoder.left -= 3
+    assert decoder.decode(b"o\r\n0\r\n\r\nnext") == b"o"
+    assert (decoder.ended, decoder.rest) == (True, b"next")
+
+
 def test_a_chunk_may_be_announced_as_large_as_64_bits_say():
     decoder = ChunkDecoder()
     assert decoder.decode(b"ffffffffffffffff\r\nabc") == b"abc"
@@ -143,6 +172,7 @@ LIMITS = Limits(chunk_line_bytes=20, trailer_bytes=30, trailers=2)
     ("coded", "words"),
     [
         (b"5;" + b"x" * 17 + b"\r\n", "^got more than 20 bytes in the line of a chunk's size"),
+        (b"1\r\na\r\n" * 2 + b"1;" + b"x" * 17 + b"\r\n", "more than 20 bytes in the line"),
         (b"5;" + b"x" * 30, "more than 20 bytes in the line of a chunk's size"),
         (b"0\r\nA: " + b"x" * 24 + b"\r\n\r\n", "^got more than 30 bytes in the trailer, found 3"),
         (b"0\r\nA: " + b"x" * 40, "more than 30 bytes in the trailer, found [34]"),
@@ -219,7 +249,8 @@ values = st.text(st.characters(max_codepoint=255, exclude_categories=["Cc"]), ma
 
 
 @given(
-    chunks=st.lists(st.binary(max_size=40), max_size=6),
+    chunks=st.lists(st.binary(max_size=40), max_size=6)
+    | st.binary(max_size=6).map(lambda chunk: [chunk] * 7),
     trailers=st.lists(st.tuples(names, values.map(lambda value: value.strip(" "))), max_size=3),
     cuts=st.lists(st.integers(0, 300), max_size=5),
     rest=st.binary(max_size=5),

@@ -7,6 +7,7 @@ import io
 import random
 import socket
 import ssl
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -157,6 +158,30 @@ def test_the_length_counts_down():
     assert lefts == [3, 1, 0]
 
 
+def test_a_chunk_is_there_as_soon_as_it_has_come():
+    stream = ScriptedStream([write_chunk(b"one"), b"3\r\ntw", b"o\r", b"\n", write_chunk(b"three")])
+    reader = body_reader(CHUNKED, SimpleClient.over(stream))
+    came = [(reader.read_some(65536), stream.receives) for _ in range(4)]
+    assert came == [(b"one", 1), (b"tw", 2), (b"o", 3), (b"three", 5)]
+
+
+@pytest.mark.parametrize("framed", ["chunks", "with its head"])
+def test_what_is_not_asked_for_yet_is_not_copied(framed):
+    body = bytes(range(256)) * 8
+    wire = b"".join(map(write_chunk, pieces_of(body, 500))) + write_last_chunk()
+    reader = (
+        BytesReader(body) if framed == "with its head" else body_reader(CHUNKED, client_for(wire))
+    )
+    found = reader.read_some(10)
+    held = reader._held
+    while len(found) < 2040:
+        found += reader.read_some(10)
+        assert reader._held is held
+        assert reader.pending == len(body) - len(found)
+    assert found + reader.read_all() == body
+    assert (reader.ended, reader.pending) == (True, 0)
+
+
 def test_a_body_of_length_0_takes_nothing():
     stream = ScriptedStream([b"next"])
     reader = body_reader(Length(0), SimpleClient.over(stream))
@@ -240,22 +265,44 @@ def test_a_reader_that_failed_fails_again():
 LARGE = random.Random(9112).randbytes(3 << 20)
 
 
-def framed(framing):
+def framed(framing, chunk_bytes=70_001):
     """The bytes of LARGE in this framing."""
     if framing is CHUNKED:
-        return b"".join(map(write_chunk, pieces_of(LARGE, 70_001))) + write_last_chunk()
+        return b"".join(map(write_chunk, pieces_of(LARGE, chunk_bytes))) + write_last_chunk()
     return LARGE
 
 
-@pytest.mark.parametrize("size", [1448, 8191, 65536, 1 << 20, 1 << 30])
-@pytest.mark.parametrize("framing", [Length(len(LARGE)), CHUNKED, UNTIL_CLOSE])
-def test_a_large_body_comes_whole_in_pieces_of_any_size(framing, size):
-    data = framed(framing)
+SIZES = [1448, 8191, 65536, 1 << 20, 1 << 30]
+
+
+def check_a_large_body(framing, data, size):
+    """Of LARGE in this framing, coming by `size`."""
     assert body_reader(framing, client_for(*pieces_of(data, size))).read_all() == LARGE
     assert take(body_reader(framing, client_for(*pieces_of(data, size))), 1 << 19) == LARGE
     for most in (50_000, 70_000, 1 << 20):
-        client = client_for(*pieces_of(data, size))
+        client = client_for(*pieces_of(data, size), b"next")
         assert take_up_to(body_reader(framing, client), most) == LARGE
+        assert client.read() == b"next"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_large_body_comes_whole_in_pieces_of_any_size(size):
+    check_a_large_body(Length(len(LARGE)), LARGE, size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_large_body_without_a_length_comes_whole_in_pieces_of_any_size(size):
+    assert body_reader(UNTIL_CLOSE, client_for(*pieces_of(LARGE, size))).read_all() == LARGE
+    assert take(body_reader(UNTIL_CLOSE, client_for(*pieces_of(LARGE, size))), 1 << 19) == LARGE
+    assert (
+        take_up_to(body_reader(UNTIL_CLOSE, client_for(*pieces_of(LARGE, size))), 1 << 20) == LARGE
+    )
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("chunk_bytes", [700, 70_001, 200_000, 1 << 20, len(LARGE)])
+def test_a_large_body_comes_whole_in_chunks_and_pieces_of_any_size(chunk_bytes, size):
+    check_a_large_body(CHUNKED, framed(CHUNKED, chunk_bytes), size)
 
 
 @pytest.mark.parametrize("before", [b"", LARGE[:5000]])
@@ -267,12 +314,72 @@ def test_what_came_with_the_head_is_the_beginning_of_a_large_body(before):
 
 
 @pytest.mark.parametrize("step", [1, 8192, 100_000])
-def test_a_large_body_comes_whole_whatever_the_step(step):
-    body = LARGE[: 200_000 if step > 1 else 130_000 + 1500]
-    limits = Limits(step_bytes=step)
-    client = client_for(*pieces_of(body, 1448), b"next", limits=limits)
-    assert body_reader(Length(len(body)), client).read_all() == body
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_large_body_comes_whole_whatever_the_step(is_chunked, step):
+    body = LARGE[: 200_000 if step > 1 else 131_072 + 1500]
+    coded = write_chunk(body) + write_last_chunk() if is_chunked else body
+    client = client_for(*pieces_of(coded, 1448), b"next", limits=Limits(step_bytes=step))
+    framing = CHUNKED if is_chunked else Length(len(body))
+    assert body_reader(framing, client).read_all() == body
     assert client.read() == b"next"
+
+
+@pytest.mark.parametrize("chunk_bytes", [70_001, 300_000, len(LARGE)])
+def test_ways_to_read_large_chunks_can_take_turns(chunk_bytes):
+    client = client_for(*pieces_of(framed(CHUNKED, chunk_bytes), 10_001), b"next")
+    reader = body_reader(CHUNKED, client)
+    buffer = bytearray(100_000)
+    read = b""
+    while not reader.ended:
+        assert reader.read_up_to(0) == b""
+        read += reader.read_up_to(200_000)
+        read += reader.read_some(1000)
+        read += buffer[: reader.readinto(memoryview(buffer))]
+    assert read == LARGE
+    assert client.read() == b"next"
+
+
+def test_a_large_chunk_is_read_on_from_who_took_the_connection_over():
+    client = client_for(*pieces_of(framed(CHUNKED, len(LARGE)), 10_001), b"next")
+    reader = body_reader(CHUNKED, client)
+    begun = reader.read_up_to(1 << 20)
+    other = SimpleClient.continuing(client)
+    reader.go_on_with(other)
+    assert begun + reader.read_up_to(1 << 20) + reader.read_all() == LARGE
+    assert other.read() == b"next"
+
+
+@pytest.mark.parametrize("came", [1, 1448, 8192, 200_000, 2 << 20, len(LARGE) - 1])
+def test_a_large_chunk_that_is_cut_raises_with_all_that_came(came):
+    head = b"%x\r\n" % len(LARGE)
+    client = client_for(*pieces_of(head + LARGE[:came], 1448))
+    with pytest.raises(IncompleteRead) as caught:
+        body_reader(CHUNKED, client).read_all()
+    assert (caught.value.partial, caught.value.expected) == (LARGE[:came], None)
+
+
+def test_a_chunk_is_received_where_it_stays_if_it_is_large():
+    body = LARGE[: 1 << 20]
+    client = client_for(*pieces_of(write_chunk(body) + write_last_chunk(), 30_000))
+    assert peak_of(lambda: body_reader(CHUNKED, client).read_all()) < len(body) * 1.2
+
+
+@pytest.mark.parametrize("size", [100, 65536])
+def test_the_smallest_chunks_take_little_more_room_than_what_they_carry(size):
+    body = bytes(range(250)) * 1200
+    wire = b"".join(map(write_chunk, pieces_of(body, 2))) + write_last_chunk()
+    client = client_for(*pieces_of(wire, size))
+    assert peak_of(lambda: body_reader(CHUNKED, client).read_all()) < len(body) * 2 + (1 << 20)
+
+
+def peak_of(read):
+    """How many bytes of memory reading a body took at most."""
+    tracemalloc.start()
+    try:
+        assert read()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def test_ways_to_read_a_large_body_can_take_turns():
@@ -319,10 +426,11 @@ def test_a_large_body_read_piece_by_piece_raises_with_what_came_of_the_last():
 
 
 @pytest.mark.parametrize(("end", "error"), [("reset", ConnectionBroken), ("timeout", ReadTimedOut)])
-def test_a_large_body_that_breaks_off_raises_why(end, error):
-    client = client_for(*pieces_of(LARGE[: 1 << 20], 1448), end=end)
+@pytest.mark.parametrize("framing", [Length(len(LARGE)), CHUNKED])
+def test_a_large_body_that_breaks_off_raises_why(framing, end, error):
+    data = framed(framing, len(LARGE))[: 1 << 20]
     with pytest.raises(error):
-        body_reader(Length(len(LARGE)), client).read_all()
+        body_reader(framing, client_for(*pieces_of(data, 1448), end=end)).read_all()
 
 
 def test_no_more_is_asked_for_at_once_than_a_step():
@@ -336,8 +444,10 @@ def test_no_more_is_asked_for_at_once_than_a_step():
     for framing in (Length(10**15), UNTIL_CLOSE):
         reader = body_reader(framing, SimpleClient.over(Stream([b"hello"])))
         assert reader.read_some(10**14) == b"hello"
-    with pytest.raises(IncompleteRead):
-        body_reader(Length(10**15), SimpleClient.over(Stream([b"hello"]))).read_all()
+    for framing, begun in ((Length(10**15), b"hello"), (CHUNKED, b"fffffffffffffff\r\nhello")):
+        with pytest.raises(IncompleteRead) as caught:
+            body_reader(framing, SimpleClient.over(Stream([begun]))).read_all()
+        assert caught.value.partial == b"hello"
     assert max(asked) == DEFAULT_LIMITS.step_bytes
 
 
