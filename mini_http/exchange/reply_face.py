@@ -333,11 +333,11 @@ class TakenApart(BodyReader):
 
     def __init__(self, wire: WireReader, file: WireFile) -> None:
         self._wire = wire
-        self._file = file
+        self._apart = file
 
     @property
     def ended(self) -> bool:  # type: ignore[override]
-        return self._file.is_at_end
+        return self._apart.is_at_end
 
     @property
     def trailers(self) -> Headers | None:  # type: ignore[override]
