@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mini_http.base.headers import Headers
     from mini_http.base.heads import ResponseHead
-    from mini_http.exchange.client import HTTPClient
+    from mini_http.exchange.exchange_client import ExchangeClient
 
 CONTINUE_SECONDS = 1.0
 """How long `Expect: 100-continue` waits before the body is sent all the same (RFC 9110 10.1.1)."""
@@ -37,7 +37,7 @@ class EarlyReply:
         self.head: ResponseHead | None = None
         """That of the reply, once it has come."""
 
-    def lets_go_on(self, client: HTTPClient) -> bool:
+    def lets_go_on(self, client: ExchangeClient) -> bool:
         """Whether to go on sending. Takes what has come; waits only for the rest of a head."""
         while self.head is None and client.has_input():
             self._receive(client)
@@ -47,7 +47,7 @@ class EarlyReply:
         is_success = 200 <= head.status < 300
         return is_success and close_reason(head, response_framing(self._method, head)) is None
 
-    def is_continue(self, client: HTTPClient) -> bool:
+    def is_continue(self, client: ExchangeClient) -> bool:
         """Waits for a 100 (Continue), but not for long; False if the reply comes in its place.
 
         No longer than for anything else, that is, and not past the client's deadline.
@@ -63,7 +63,7 @@ class EarlyReply:
                 return False
         return True
 
-    def _receive(self, client: HTTPClient) -> int:
+    def _receive(self, client: ExchangeClient) -> int:
         """Receives a head, which interim replies have too; returns its status."""
         head = receive_head(client)
         if is_interim(head):

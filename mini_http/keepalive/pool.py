@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from mini_http.base.timeouts import Timeout
     from mini_http.connect.streams import Stream
     from mini_http.connect.tls_sessions import SessionCache
+    from mini_http.exchange.exchange_client import ExchangeClient
     from mini_http.exchange.request_body import RequestBody
     from mini_http.exchange.response import HTTPResponse
     from mini_http.keepalive.policy import PoolPolicy
@@ -195,7 +196,7 @@ class Pool:
             place = self._places.setdefault(route, Place())
         return place
 
-    def release(self, client: HTTPClient) -> None:
+    def release(self, client: ExchangeClient) -> None:
         """Takes an idle connection back; closes it if it is too old or too many are there."""
         assert isinstance(client, PooledClient)
         policy = self.policy
@@ -299,7 +300,7 @@ class Pool:
         return f"<Pool: {self.idle_count()} idle, {self.opened} opened>"
 
 
-def _keep_session(client: HTTPClient) -> None:
+def _keep_session(client: ExchangeClient) -> None:
     """Leaves the TLS session of a connection, whose first reply brought it, to the next ones.
 
     Not while a reply is being read: another thread may do that, and ssl does not bear both.

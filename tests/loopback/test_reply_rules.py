@@ -821,7 +821,7 @@ def test_a_body_that_drips_is_bounded_by_the_total_time(head):
 
 
 def test_an_unread_body_that_drips_does_not_keep_close_busy(monkeypatch):
-    monkeypatch.setattr("mini_http.exchange.client.DRAIN_SECONDS", SOON)
+    monkeypatch.setattr("mini_http.exchange.exchange_client.DRAIN_SECONDS", SOON)
     with (
         ScriptedServer([[Expect(), Send(OK + b"Content-Length: 60000\r\n\r\n"), drip]]) as server,
         HTTPClient(server.authority) as http,
