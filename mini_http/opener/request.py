@@ -5,9 +5,7 @@ A Request is changed by handlers on its way; the values below it (URL, Route) ar
 
 from __future__ import annotations
 
-from functools import lru_cache
-
-from mini_http.base.url import URL
+from mini_http.opener.url_text import read_url
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mini_http.base.timeouts import Deadline, Timeout
+    from mini_http.base.url import URL
     from mini_http.connect.proxy import Proxy
     from mini_http.exchange.form_body import FormFields, FormFiles
     from mini_http.exchange.request_body import RequestBody
@@ -89,10 +88,7 @@ class Request:
         form: FormFields | None = None,
         files: FormFiles | None = None,
     ) -> None:
-        try:
-            self._full_url, self.url = _parsed(url)
-        except _TooLongToKeep as too_long:
-            self._full_url, self.url = too_long.parsed
+        self._full_url, self.url = read_url(url)
         self.headers: dict[str, str] = {}
         self.unredirected_hdrs: dict[str, str] = {}
         self._spelling: dict[str, str] = {}
@@ -128,7 +124,7 @@ class Request:
         self.origin_req_host = self.origin_req_host  # stays that of the first URL
         if self.unredirected_hdrs.get("Host") == self.url.authority:
             del self.unredirected_hdrs["Host"]  # a handler added it for that URL
-        self._full_url, self.url = _parse(url)
+        self._full_url, self.url = read_url(url)
         self._leave_proxy()
         self._type = self._host = self._selector = self._tunnel_host = None
 
@@ -389,34 +385,3 @@ def _as_text(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("latin-1")
     return str(value) if isinstance(value, int) else value
-
-
-class _TooLongToKeep(Exception):
-    """Raised instead of returning what a cache would keep; what is raised is not kept."""
-
-    def __init__(self, parsed: tuple[str, URL]) -> None:
-        self.parsed = parsed
-
-
-_LONGEST_KEPT = 2048  # characters
-
-
-@lru_cache(maxsize=512)
-def _parsed(url: str) -> tuple[str, URL]:
-    parsed = _parse(url)
-    if len(parsed[0]) > _LONGEST_KEPT:
-        raise _TooLongToKeep(parsed)
-    return parsed
-
-
-def _parse(url: str) -> tuple[str, URL]:
-    """`url` without the blanks, and the `<URL:...>`, that texts put around one; and its parts."""
-    url = str(url).strip()
-    if url[:1] == "<" and url[-1:] == ">":
-        url = url[1:-1].strip()
-    if url[:4] == "URL:":
-        url = url[4:].strip()
-    if url[:5].lower() == "data:":
-        # Its content, maybe megabytes of it, is for DataHandler to read.
-        return url, URL("data")
-    return url, URL.parse(url)
