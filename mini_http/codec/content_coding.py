@@ -202,6 +202,11 @@ class Decoder:
             if not stage.is_complete:
                 raise base.errors.BadCoding(f"the body ends before its {stage.name} coding does")
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the body may end here: `finish` would raise nothing."""
+        return self.needs_input and all(stage.is_complete for stage in self._stages)
+
     def _pull(self, depth: int, limit: int) -> bytes:
         """About `limit` bytes out of a stage, fed by the one before it; b"" for want of input."""
         stage = self._stages[depth]

@@ -170,6 +170,8 @@ def request_body(source: BodySource | RequestBody | None) -> RequestBody:
     """
     if source is None:
         return NO_BODY
+    if type(source) is bytes:  # most are, and need no more questions
+        return RequestBody(source)
     if isinstance(source, RequestBody):
         source.rewind()
         return source

@@ -60,6 +60,8 @@ def request_framing(
     """
     if body.length == 0 and not control and not command(method).has_request_body:
         return _NO_BODY_FRAMING
+    if _say_all(given, control, body):
+        return SentFraming((), body.length, body.is_watched)
     from mini_http.exchange.framing_fields import body_fields, declared_length
 
     if "content-length" not in control and "transfer-encoding" not in control:
@@ -80,6 +82,23 @@ def request_framing(
         return SentFraming(added, None)
     _check_length(length, body)
     return SentFraming(added, length, body.is_watched)
+
+
+def _say_all(given: Sequence[Field], control: frozenset[str], body: RequestBody) -> bool:
+    """Whether these fields say the length of `body`, and all else there is to say, as those of an
+    opener do: then they need not be read and checked again, which takes 3 us.
+    """
+    if control != _LENGTH_ALONE or body.length is None or body.trailer_names is not None:
+        return False
+    names = [name.lower() for name, _ in given]
+    return (
+        names.count("content-length") == 1
+        and given[names.index("content-length")][1] == str(body.length)
+        and (body.content_type is None or "content-type" in names)
+    )
+
+
+_LENGTH_ALONE = frozenset({"content-length"})
 
 
 def _check_length(length: int, body: RequestBody) -> None:

@@ -613,6 +613,29 @@ def test_any_reference_joined_to_any_url_is_a_url_or_an_invalid_one(text, refere
 
 
 @settings(deadline=None, max_examples=1000)
+@example("", "b?c#d")
+@example("", " b ")
+@example("http://H:80", "b\x00")
+@example("https://u:p@h:1", "\\b")
+@example("http://", "b")
+@example("http://h:99999", "b")
+@given(
+    st.sampled_from(["", "http://h", "https://u:p@H:443", "http://", "http://h:x", "HTTP://h"]),
+    texts,
+)
+def test_a_reference_with_dot_segments_means_the_same_without_them(place, path):
+    if not place and path.startswith("/"):
+        return  # two slashes: what follows is a host
+    joined = []
+    for segment in ("", "/."):
+        try:
+            joined.append(str(BASE.join(f"{place}{segment}/{path}")))
+        except InvalidURL:
+            joined.append("")
+    assert joined[0] == joined[1]
+
+
+@settings(deadline=None, max_examples=1000)
 @given(url_texts)
 @example("http://h/%4%31")
 @example("foo:/.//a/..//b")

@@ -165,6 +165,20 @@ def test_finishing_before_all_was_taken_is_the_callers_mistake():
         hasty.finish()
 
 
+def test_a_body_may_end_where_finishing_raises_nothing():
+    asked = decoder("gzip")
+    coded = gzip.compress(TEXT)
+    assert asked.is_complete
+    assert asked.decode(coded[:-1], len(TEXT)) == TEXT
+    assert asked.needs_input
+    assert not asked.is_complete
+    assert asked.decode(coded[-1:] + coded, 3) == TEXT[:3]
+    assert not asked.is_complete
+    assert asked.decode(b"", len(TEXT)) == TEXT[3:]
+    assert asked.is_complete
+    asked.finish()
+
+
 # --- the forms of gzip, deflate and zstd
 
 

@@ -149,6 +149,17 @@ def test_a_coded_body_has_the_trailers_of_the_one_below_it():
     assert reader.trailers.items() == [("A", "b")]
 
 
+def test_a_coded_body_has_ended_with_its_last_byte():
+    packed = gzip.compress(b"hello")
+    coded = body_reader(Length(len(packed)), client_for(packed))
+    reader = DecodingReader(coded, decoder_for("gzip", DEFAULT_LIMITS))
+    assert reader.read_some(3) == b"hel"
+    assert not reader.ended
+    assert reader.read_some(3) == b"lo"
+    assert reader.ended
+    assert reader.read_some(3) == b""
+
+
 def test_the_length_counts_down():
     reader = body_reader(Length(5), client_for(*HELLO))
     lefts = []

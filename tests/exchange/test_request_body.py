@@ -214,6 +214,19 @@ def test_whatever_can_be_read_is_a_file():
     assert not body.is_replayable
 
 
+class BytesAndFile(bytes):
+    """Bytes that can be read."""
+
+    def read(self, size):
+        return b""
+
+
+def test_bytes_that_can_be_read_are_a_file():
+    body = request_body(BytesAndFile(b"hello"))
+    assert body.length is None
+    assert joined(body) == b""
+
+
 class NumbersAreOdd(OnlyRead):
     """A file with positions that are no numbers, as some wrappers have."""
 

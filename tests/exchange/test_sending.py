@@ -60,6 +60,7 @@ FRAMINGS = [
     ("POST", (("CONTENT-LENGTH", "5"),), b"hello", (), False, 5),
     ("POST", (("content-length", "5, 5"),), b"hello", (), False, 5),
     ("POST", (LENGTH_5, LENGTH_5), b"hello", (), False, 5),
+    ("POST", (("X-A", "1"), LENGTH_5, ("X-B", "2")), b"hello", (), False, 5),
     ("POST", (LENGTH_5,), five(), (), False, 5),
     ("POST", (LENGTH_5,), TEXT, (), False, 5),
     ("GET", (("Content-Length", "0"),), None, (), False, 0),
@@ -96,6 +97,7 @@ def test_no_body_is_said_to_be_none_just_where_one_has_a_meaning(row):
         ((("Content-Length", "+5"),), b"hello", r"no number of 1 to 19 digits: '\+5'"),
         ((LENGTH_5, ("content-length", "6")), b"hello", "Content-Length fields differ: '5, 6'"),
         ((("Content-Length", ""),), b"", "no number of 1 to 19 digits: ''"),
+        ((("Content-Length", "None"),), five(), "no number of 1 to 19 digits: 'None'"),
     ],
 )
 def test_a_framing_that_contradicts_itself_is_refused(fields, source, words):
@@ -118,6 +120,7 @@ ANNOUNCED = ("Trailer", "X-Rows, X-More")
         ("GET", (), JSON, (KIND, ("Content-Length", "2"))),
         ("POST", (("content-type", "a/b"),), JSON, (("Content-Length", "2"),)),
         ("POST", (("Content-Length", "2"),), JSON, (KIND,)),
+        ("POST", (("Content-Length", "2"), KIND), JSON, ()),
         ("POST", (CHUNKED,), JSON, (KIND,)),
         ("POST", (), RequestBody(b"", "a/b"), (("Content-Type", "a/b"), ("Content-Length", "0"))),
         ("GET", (), RequestBody(b"", "a/b"), ()),

@@ -72,12 +72,14 @@ class RedirectPolicy(Value):
 
     def refusal(self, source: URL, target: URL) -> str | None:
         """Why a redirect from `source` to `target` is not followed; None if it is."""
-        refusal = f"Redirection to url '{target.without_userinfo()}' is not allowed"
+        # A server at a unix socket may lead to itself.
         if target.scheme not in ("http", "https") and target.origin != source.origin:
-            return refusal  # a server at a unix socket may lead to itself
-        if source.scheme == "https" and target.scheme == "http" and not self.allow_downgrade:
-            return f"{refusal}: it leaves https"
-        return None
+            why = ""
+        elif source.scheme == "https" and target.scheme == "http" and not self.allow_downgrade:
+            why = ": it leaves https"
+        else:
+            return None
+        return f"Redirection to url '{target.without_userinfo()}' is not allowed{why}"
 
     def is_kept(self, name: str, same_origin: bool, keeps_body: bool) -> bool:
         """Whether a field goes with the next request."""
@@ -106,15 +108,16 @@ class HTTPRedirectHandler(BaseHandler):
         Override it to follow fewer or other redirects. Raises RedirectRefused.
         """
         req = as_request(req)
-        source, target = req.url, URL.parse(newurl)
-        refusal = self.policy.refusal(source, target)
+        policy, source, target = self.policy, req.url, URL.parse(newurl)
+        refusal = policy.refusal(source, target)
         if refusal is not None:
             raise base.errors.RedirectRefused(newurl, code, f"{msg} - {refusal}", headers, fp)
         method = req.get_method()
-        keeps_body = req.data is not None and self.policy.keeps_body(code, method)
+        keeps_body = req.data is not None and policy.keeps_body(code, method)
         if source.fragment is not None and target.fragment is None:
             newurl = f"{newurl}#{source.fragment}"
-        policy = self.policy.replace(secrets=self.policy.secrets | req.secret_names)
+        if req.secret_names:
+            policy = policy.replace(secrets=policy.secrets | req.secret_names)
         same_origin = source.origin == target.origin
         following = Request(
             newurl,
@@ -126,13 +129,14 @@ class HTTPRedirectHandler(BaseHandler):
             },
             origin_req_host=req.origin_req_host,
             unverifiable=True,
-            method=self.policy.method_after(code, method),
+            method=policy.method_after(code, method),
         )
         if keeps_body:
             for name, value in req.unredirected_hdrs.items():
                 if name.startswith("Content-") and name != "Content-length":
                     following.add_unredirected_header(name, value)
-        following.mark_secret(*req.secret_names)
+        if req.secret_names:
+            following.mark_secret(*req.secret_names)
         return following
 
     def http_error_302(self, req: Request, fp: Any, code: int, msg: str, headers: Any) -> Any:
