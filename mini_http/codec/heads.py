@@ -86,6 +86,8 @@ class FieldLines(Value):
     """Each with its line end; all characters are ISO 8859-1."""
     control: frozenset[str]
     """Those of CONTROL_FIELDS that are among them, in lower case."""
+    says_close: bool
+    """Whether the connection is to be closed after the reply (RFC 9112 section 9.6)."""
 
 
 CONTROL_FIELDS = frozenset(
@@ -102,7 +104,8 @@ def field_lines(fields: tuple[Field, ...]) -> FieldLines:
     """
     lines = "".join([field_line(name, value) for name, value in fields])
     names = frozenset([name.lower() for name, _ in fields])
-    return FieldLines(lines, names & CONTROL_FIELDS)
+    says_close = "connection" in names and "close" in Headers(list(fields)).tokens("Connection")
+    return FieldLines(lines, names & CONTROL_FIELDS, says_close)
 
 
 def _check_name(name: str) -> None:

@@ -1,31 +1,28 @@
-"""Connection: a stream, the bytes of it that are unread, and all waiting on it.
+"""Connection: a stream that is read and written, and the bytes of it that are unread.
 
-It is what SimpleClient stands on, and knows neither lines nor delimiters. Every wait is bounded by
-`timeout`, and by `deadline` if one is set. Whatever goes wrong is raised as an error of
-`base.errors`: ReadTimedOut, WriteTimedOut, TotalTimedOut, ConnectionBroken. After a timeout what
-had come is still there and reading can go on; after any other error the connection is closed.
+It is what SimpleClient stands on, and knows neither lines nor delimiters. How long it waits, and
+what goes wrong then, is BoundedStream's: after a timeout what had come is still there and reading
+can go on; after any other error the connection is closed.
 """
 
 from __future__ import annotations
 
-from errno import ETIMEDOUT
 from os import getpid
-from time import monotonic
 
 from mini_http import base
-from mini_http.base.timeouts import LONGEST_WAIT, Deadline
+from mini_http.base.timeouts import Deadline
 from mini_http.connect import streams
+from mini_http.connect.bounded_stream import NOT_ARMED, BoundedStream
 from mini_http.connect.dial import DEFAULT_OPTIONS, dial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import NoReturn, Self
+    from typing import Self
 
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-    from mini_http.base.limits import Limits
     from mini_http.connect.dial import DialOptions
     from mini_http.connect.streams import Stream
     from mini_http.connect.tls_sessions import SessionCache
@@ -37,34 +34,17 @@ RECEIVE_BYTES = 64 * 1024
 PIECE_BYTES = 256 * 1024
 """What is sent at once over a stream that can't be asked whether it takes more."""
 
-NOT_ARMED = -1.0
-"""The stream's wait is not known: no wait that anyone asks for equals it."""
 
-_TOTAL_IS_OVER = "timed out: the time for all of it, Timeout(total=), is over"
+class Connection(BoundedStream):
+    """A stream with a buffer. Subclasses say when it is opened, and opened again."""
 
-
-class Connection:
-    """A stream that may be opened, used, closed and opened again; subclasses say when.
-
-    `timeout` is in seconds for each wait, None for no bound; `deadline` bounds them all together.
-    `stage`, if it is not None, is what errors are told of the state that the connection was in.
-    """
-
-    stage: str | None = None
     _tls_as_socket = False
     """Whether TLS is to be an ssl.SSLSocket, for the program to use, though it takes longer."""
 
-    def _begin(self, timeout: float | None, limits: Limits) -> None:
-        self.limits = limits
-        self.timeout = timeout
-        self.deadline: Deadline | None = None
-        self._forget_stream()
-
     def _forget_stream(self) -> None:
-        self._stream: Stream | None = None
+        super()._forget_stream()
         self._input = b""
         self._start = 0  # where in the buffer the unread bytes begin
-        self._armed: float | None = NOT_ARMED
         self._probe: Callable[[float], object] | None = None
 
     def _open(
@@ -186,6 +166,11 @@ class Connection:
             self._arm(stream, wait)
         return has_input
 
+    def _make_probe(self) -> Callable[[float], object]:
+        """What asks for input. A connection that is used once does without: 2 us of its 160."""
+        self._probe = streams.input_probe(self._opened())
+        return self._probe
+
     def wait_for_input(self, seconds: float) -> bool:
         """Waits until `has_input` is true; returns whether it is.
 
@@ -289,11 +274,6 @@ class Connection:
         self._attach(secured)
 
     @property
-    def closed(self) -> bool:
-        """Whether there is no open connection."""
-        return self._stream is None
-
-    @property
     def stream(self) -> Stream:
         """What is read from and written to. Raises StateError when the connection is closed."""
         return self._opened()
@@ -301,13 +281,6 @@ class Connection:
     def fileno(self) -> int:
         """The connection's descriptor. Raises StateError when there is none."""
         return self._opened().fileno()
-
-    def close(self) -> None:
-        """Closes the connection and drops what was unread. Closing again does nothing."""
-        stream = self._stream
-        if stream is not None:
-            self._forget_stream()
-            stream.close()
 
     def detach(self) -> Stream:
         """Hands over the stream, with no timeout set; the client is closed, the stream is not.
@@ -333,111 +306,3 @@ class Connection:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-    # --- from here on private: waiting, and what went wrong
-
-    def _opened(self) -> Stream:
-        """The open stream. Raises StateError if closed."""
-        if self._stream is None:
-            self._raise_closed()
-        return self._stream
-
-    def _ready(self, expires: float | None = None) -> Stream:
-        """The open stream, set to wait for `timeout`, but not past `expires` nor the deadline.
-
-        Raises StateError if closed.
-        """
-        stream = self._opened()
-        wait = self._wait_left(expires)
-        if wait != self._armed:
-            self._arm(stream, wait)
-        return stream
-
-    def _arm(self, stream: Stream, wait: float | None) -> None:
-        """Bounds each wait on the stream from now on."""
-        streams.set_wait(stream, wait)
-        self._armed = wait
-
-    def _make_probe(self) -> Callable[[float], object]:
-        """What asks for input. A connection that is used once does without: 2 us of its 160."""
-        self._probe = streams.input_probe(self._opened())
-        return self._probe
-
-    def _raise_closed(self) -> NoReturn:
-        raise base.errors.StateError(f"{type(self).__name__} is closed")
-
-    def _wait_left(self, expires: float | None) -> float | None:
-        """Seconds until the next wait must end; raises if it must end now."""
-        wait = self.timeout
-        if expires is not None:
-            wait = expires - monotonic()
-            if wait <= 0:
-                self._failed(TimeoutError("timed out"), "read")
-        if self.deadline is not None:
-            left = self.deadline.remaining()
-            if left is not None and (wait is None or left < wait):
-                wait = left
-            if left == 0:
-                self._failed(TimeoutError("timed out"), "read")
-        return None if wait is None else min(wait, LONGEST_WAIT)
-
-    def _failed(self, error: OSError, doing: str, begun: bytes = b"") -> NoReturn:
-        """Raises what `error`, from the stream, means to the caller.
-
-        `begun` is what came of something that is worth nothing unless it comes whole.
-        """
-        self._armed = NOT_ARMED
-        if isinstance(error, base.errors.MiniHTTPError):
-            raise error
-        # The system's own ETIMEDOUT means that it gave the connection up.
-        if isinstance(error, (BlockingIOError, TimeoutError)) and error.errno != ETIMEDOUT:
-            late: base.errors.TimedOut = base.errors.WriteTimedOut()
-            if self.deadline is not None and self.deadline.remaining() == 0:
-                late = base.errors.TotalTimedOut(_TOTAL_IS_OVER)
-            elif doing == "read":
-                late = base.errors.ReadTimedOut()
-            self.tell_state(late)
-            raise late from error
-        failure = self._refused_in_tls(error, doing) or broken(error, doing)
-        if begun:
-            failure.__cause__ = error
-            error, failure = failure, base.errors.IncompleteRead(begun)
-        raise self._ended_by(failure) from error
-
-    def _refused_in_tls(self, error: OSError, doing: str) -> base.errors.MiniHTTPError | None:
-        """What to raise if the server does not take our client certificate, or our having none.
-
-        In TLS 1.3 it says so after the handshake, and may be gone when a request is sent: what it
-        said is there to be read then.
-        """
-        stream = self._stream
-        if stream is None or not hasattr(stream, "getpeercert"):
-            return None
-        from mini_http.connect.tls_words import explain_late
-
-        if doing == "write":
-            try:
-                stream.settimeout(0)
-                stream.recv(1)
-            except OSError as said:
-                error = said
-        told = explain_late(error)
-        return None if told is None else base.errors.TLSFailed(told, reason=error)
-
-    def _ended_by(self, error: base.errors.MiniHTTPError) -> base.errors.MiniHTTPError:
-        """Closes the connection because of `error`; returns it, to be raised."""
-        self.tell_state(error)
-        self.close()
-        return error
-
-    def tell_state(self, error: base.errors.MiniHTTPError) -> None:
-        """Tells `error` in which state of the connection it came."""
-        if error.state is None and self.stage is not None:
-            error.state = self.stage
-            error.add_note(f"The connection was in the state {error.state!r}.")
-
-
-def broken(error: OSError, doing: str) -> base.errors.ConnectionBroken:
-    """What to raise for a connection that broke in `error`, while "read" or "write"."""
-    kind = base.errors.ConnectionBroken if doing == "read" else base.errors.SendBroken
-    return kind(f"the connection broke: {error.strerror or error}", reason=error)

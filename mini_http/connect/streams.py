@@ -60,18 +60,21 @@ _KERNEL_TIMED = (
 """The class of the sockets that the kernel keeps the time of: Python's, not one in its place."""
 
 
-def set_wait(stream: Stream, seconds: float | None) -> None:
+def set_wait(stream: Stream, seconds: float | None, by_kernel: bool = True) -> None:
     """Bounds each wait on `stream` to `seconds`; None for no bound.
 
     A plain socket stays blocking and the kernel keeps the time (SO_RCVTIMEO, SO_SNDTIMEO):
-    `settimeout` would put a poll before every receive and send, 0.9 us each. The price: Python
+    `settimeout` would put a poll before every receive and send, 0.9 us each. To tell the kernel
+    takes longer than two of them: where no more follow, `by_kernel` may be false. The price: Python
     begins the wait anew after a signal, so signals that keep coming faster than that prolong it.
     ssl polls for itself and needs `settimeout`; so do the sockets that gevent puts in place of
     Python's, in a module of their own.
     """
     if seconds is not None:
         seconds = max(seconds, SHORTEST_WAIT)
-    if type(stream) is _KERNEL_TIMED:
+    if by_kernel and type(stream) is _KERNEL_TIMED:
+        if stream.gettimeout() is not None:
+            stream.settimeout(None)
         timeval = _timeval(seconds or 0.0)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)

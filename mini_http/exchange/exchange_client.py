@@ -47,6 +47,9 @@ if TYPE_CHECKING:
 DRAIN_SECONDS = 1.0
 """How long an unread rest is waited for before the connection is closed instead."""
 
+_NOT_OF_FRAMING = frozenset({"connection"})
+"""What a request without a body may have, and is still sent as the usual GET is."""
+
 
 class ExchangeClient(SimpleClient):
     """See above. HTTPClient has the commands."""
@@ -97,7 +100,8 @@ class ExchangeClient(SimpleClient):
             lines = field_lines.__wrapped__(fields)  # which names it
         control = lines.control
         framing = None
-        if control or body is not bodies.NO_BODY or command(method).has_request_body:
+        has_body = body is not bodies.NO_BODY or command(method).has_request_body
+        if has_body or not control <= _NOT_OF_FRAMING:
             framing = request_framing(method, fields, control, body)
             if framing.fields:
                 lines = field_lines(fields + framing.fields)
@@ -114,7 +118,7 @@ class ExchangeClient(SimpleClient):
                 waits = "expect" in control and expects_continue(Headers(list(fields)))
                 was_sent = self._send(head, body, framing, waits, early)
             reply = (early and early.head) or receive_final_head(self, self.note_interim)
-            if "connection" in control and "close" in Headers(list(fields)).tokens("Connection"):
+            if lines.says_close:
                 self.close_reason = CloseReason.REQUEST_SAID_CLOSE
             elif not was_sent:
                 self.close_reason = CloseReason.EARLY_REPLY
@@ -177,6 +181,7 @@ class ExchangeClient(SimpleClient):
         else:
             self._state = after(self._state, Move.GET_REPLY)
             self._reply = ref(response)
+            self.expect_more()
             response.take_head(head, body_reader(framing, self), self, reason, self.limits)
             return
         response.take_head(head, reader, None, reason, self.limits)

@@ -14,7 +14,7 @@ import socket
 
 from mini_http.base.timeouts import Timeout
 from mini_http.codec.framing import CloseReason
-from mini_http.connect.connection import NOT_ARMED, broken
+from mini_http.connect.bounded_stream import NOT_ARMED, broken
 from mini_http.connect.streams import FileStream
 from mini_http.exchange.client import HTTPClient
 from mini_http.exchange.states import Move, State, after

@@ -17,7 +17,7 @@ from mini_http.base.escapes import masked
 from mini_http.base.headers import SECRET_FIELDS
 from mini_http.base.timeouts import Deadline
 from mini_http.codec.framing import CloseReason
-from mini_http.connect.connection import NOT_ARMED, broken
+from mini_http.connect.bounded_stream import NOT_ARMED, broken
 from mini_http.exchange import request_body as bodies
 from mini_http.exchange.begun_request import BegunRequest
 from mini_http.exchange.client import HTTPClient

@@ -51,6 +51,7 @@ class PooledClient(HTTPClient):
     """A connection of a pool: an HTTPClient that knows its place and its times."""
 
     place: Place
+    is_brief = True  # as far as anyone knows
     opened_at = 0.0
     idle_since = 0.0
 
@@ -204,6 +205,7 @@ class Pool:
         now = client.idle_since = self._clock()
         if client.exchanges == 1:
             _keep_session(client)
+            client.expect_more()
         if now - client.opened_at > policy.age_seconds:
             client.close_because(CloseReason.TOO_OLD)
         elif len(place) >= policy.idle_per_route:

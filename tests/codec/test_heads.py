@@ -138,6 +138,21 @@ def test_the_error_says_what_may_stand_in_a_value_beyond_iso_8859_1():
 def test_the_fields_that_bear_on_the_connection_are_told_apart():
     lines = field_lines((("CONNECTION", "x"), ("Expect", "y"), ("Accept", "z")))
     assert lines.control == {"connection", "expect"}
+    assert not lines.says_close
+
+
+@pytest.mark.parametrize(
+    ("fields", "says_close"),
+    [
+        ((("connection", "Close"),), True),
+        ((("Connection", "x, close"),), True),
+        ((("Connection", "x"), ("Connection", "close")), True),
+        ((("Connection", "closed"),), False),
+        ((("Close", "close"),), False),
+    ],
+)
+def test_a_connection_field_can_say_close(fields, says_close):
+    assert field_lines(fields).says_close is says_close
 
 
 # one by one, as a step-by-step writer needs them

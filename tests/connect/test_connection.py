@@ -757,6 +757,39 @@ def test_a_detached_stream_is_open_and_waits_for_ever(client, ends):
     assert ours.recv(1) == b"1"
 
 
+class Brief(SimpleClient):
+    is_brief = True
+
+
+@pytest.mark.parametrize("expects_more", [False, True])
+def test_a_brief_connection_waits_as_long_as_any(ends, expects_more):
+    ours, theirs = ends
+    with Brief.over(ours, timeout=SOON) as client:
+        for _ in range(2):
+            with pytest.raises(errors.ReadTimedOut):
+                client.read(1)
+            if expects_more:
+                client.expect_more()
+        client.timeout = None
+        threading.Timer(2 * SOON, theirs.sendall, [b"late"]).start()
+        assert client.read(4) == b"late"
+        client.timeout = SOON
+        with pytest.raises(errors.WriteTimedOut):
+            client.write(MUCH)
+
+
+@pytest.mark.parametrize("expects_more", [False, True])
+def test_a_brief_connection_is_handed_over_without_a_timeout(ends, expects_more):
+    ours, _ = ends
+    client = Brief.over(ours, timeout=SOON)
+    client.write(b"taken")
+    if expects_more:
+        client.expect_more()
+    assert client.detach() is ours
+    assert ours.gettimeout() is None
+    assert not any(ours.getsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, 16))
+
+
 def test_a_stream_is_not_handed_over_while_bytes_of_it_are_unread(client, peer):
     peer.sendall(b"1\n23")
     assert client.readline() == b"1"

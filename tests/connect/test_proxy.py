@@ -13,8 +13,9 @@ from support.waits import PATIENCE
 
 from mini_http.base import errors
 from mini_http.base.headers import Headers
-from mini_http.connect.dial import DialOptions
-from mini_http.connect.proxy import PROXY_KINDS, Proxy
+from mini_http.base.timeouts import Deadline
+from mini_http.connect.dial import DEFAULT_OPTIONS, DialOptions
+from mini_http.connect.proxy import PROXY_KINDS, Proxy, open_through
 from mini_http.connect.simple_client import SimpleClient
 from mini_http.connect.tls import TLSSettings
 
@@ -384,3 +385,64 @@ def test_the_proxy_that_refused_is_the_one_that_answers_in_a_chain():
     assert own.authorization not in (None, JOE)
     stranger = last.replace(via=Proxy("first", 1))
     assert stranger.answering(refused(stranger.via, BASIC), "h", 1) is None
+
+
+# --- from nothing to the host
+
+
+def led_through(proxy, options=DEFAULT_OPTIONS, host="h", made=None):
+    """What `open_through` gives; the clients that it made on the way go into `made`."""
+    made = [] if made is None else made
+
+    def over(stream):
+        made.append(SimpleClient.over(stream, timeout=PATIENCE))
+        return made[-1]
+
+    return open_through(proxy, host, 1, Deadline(PATIENCE), options, over)
+
+
+WHO = b'HTTP/1.1 407 Who\r\nProxy-Authenticate: %b realm="here", nonce="n"\r\n\r\n'
+
+
+def test_a_client_is_led_to_the_host():
+    with (
+        ScriptedServer([[OPENED, Send(b"hi\n")]]) as server,
+        led_through(Proxy(*server.address)) as client,
+    ):
+        assert client.readline() == b"hi"
+    assert server.requests == [b"CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n"]
+
+
+def test_a_proxy_that_asks_who_we_are_is_told_over_a_new_connection():
+    made = []
+    with ScriptedServer([WHO % b"Basic", OPENED]) as server:
+        proxy = Proxy(*server.address, user="joe", password="password")
+        with led_through(proxy, made=made) as client:
+            assert [each.closed for each in made] == [True, False]
+            assert client is made[1]
+    first, second = server.requests
+    assert b"roxy-" not in first
+    assert f"\r\nProxy-Authorization: {JOE}\r\n".encode() in second
+
+
+@pytest.mark.parametrize(("asked", "count"), [(b"Basic", 2), (b"Unheard-of", 1)])
+def test_a_proxy_that_can_not_be_told_who_we_are_refuses(asked, count):
+    made = []
+    with ScriptedServer([WHO % asked] * count) as server:
+        proxy = Proxy(*server.address, user="joe", password="password")
+        with pytest.raises(errors.TunnelRefused, match="407"):
+            led_through(proxy, made=made)
+    assert len(server.requests) == count
+    assert [each.closed for each in made] == [True] * count
+
+
+def test_the_address_of_the_host_must_be_allowed_and_the_proxys_need_not():
+    asked = []
+    options = DialOptions(allow_address=asked.append)
+    with ScriptedServer([OPENED]) as server:
+        proxy = Proxy(*server.address)
+        with pytest.raises(errors.ConnectFailed, match="address not allowed"):
+            led_through(proxy, options, "10.0.0.1")
+        led_through(proxy, options).close()
+    assert asked == ["10.0.0.1"]
+    assert len(server.requests) == 1

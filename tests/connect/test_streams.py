@@ -92,6 +92,16 @@ def test_other_sockets_keep_their_own_time(ends, seconds, kept):
         assert sock.gettimeout() == kept
 
 
+def test_the_kernel_keeps_the_time_only_where_it_may(ends):
+    ours, _ = ends
+    set_wait(ours, 1.5, by_kernel=False)
+    assert ours.gettimeout() == 1.5
+    assert not any(ours.getsockopt(socket.SOL_SOCKET, timer, 16).strip(b"\0") for timer in TIMERS)
+    set_wait(ours, 60.0)
+    assert ours.gettimeout() is None
+    assert all(ours.getsockopt(socket.SOL_SOCKET, timer, 16).strip(b"\0") for timer in TIMERS)
+
+
 def test_a_wait_ends_with_an_error_that_says_so(ends):
     ours, _ = ends
     set_wait(ours, SOON)

@@ -110,6 +110,26 @@ def test_a_connection_serves_again():
     assert len(server.connections) == 1
 
 
+def test_the_kernel_keeps_the_time_of_a_connection_from_its_second_request_on(pool):
+    with forever() as server:
+        client = lend(pool, server)
+        assert client.stream.gettimeout() == PATIENCE
+        assert fetch(pool, server) == b"hello"
+        assert client.stream.gettimeout() is None
+        pool.close()
+
+
+def test_the_kernel_keeps_the_time_of_a_long_reply(pool):
+    large = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (1 << 20) + bytes(1 << 20)
+    with ScriptedServer([[large]]) as server:
+        client = pool.acquire(route_to(server), Timeout(PATIENCE, PATIENCE))
+        reply = client.exchange("GET", "/", [("Host", "a")])
+        assert client.stream.gettimeout() == PATIENCE
+        assert reply.read(2 * KIB64) == bytes(2 * KIB64)
+        assert client.stream.gettimeout() is None
+        assert len(reply.read()) == (1 << 20) - 2 * KIB64
+
+
 BODILESS = {
     "empty": ("GET", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
     "204": ("GET", b"HTTP/1.1 204 No Content\r\n\r\n"),
