@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from contextlib import suppress
 from time import monotonic
 
 from mini_http.connect.streams import is_plain, set_wait
@@ -196,8 +195,10 @@ class TLSStream:
                 return step(*arguments)
             except ssl.SSLError as again:
                 error = again
-        with suppress(OSError):
+        try:
             self._flush()  # the alert that says why
+        except OSError:
+            pass  # whoever should read it has gone
         raise error
 
     def _take_in(self) -> None:
