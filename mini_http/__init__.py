@@ -21,113 +21,51 @@ if TYPE_CHECKING:
     # What type checkers see of the table below; a test holds the two together.
     from mini_http.base.commands import Command as Command
     from mini_http.base.commands import command as command
-    from mini_http.base.errors import (
-        BadChunk as BadChunk,
-    )
-    from mini_http.base.errors import (
-        BadCoding as BadCoding,
-    )
-    from mini_http.base.errors import (
-        BadField as BadField,
-    )
-    from mini_http.base.errors import (
-        BadFraming as BadFraming,
-    )
-    from mini_http.base.errors import (
-        BadStatusLine as BadStatusLine,
-    )
-    from mini_http.base.errors import (
-        BodyNotReplayable as BodyNotReplayable,
-    )
+    from mini_http.base.errors import BadChunk as BadChunk
+    from mini_http.base.errors import BadCoding as BadCoding
+    from mini_http.base.errors import BadField as BadField
+    from mini_http.base.errors import BadFraming as BadFraming
+    from mini_http.base.errors import BadStatusLine as BadStatusLine
+    from mini_http.base.errors import BodyNotReplayable as BodyNotReplayable
     from mini_http.base.errors import CannotSendHeader as CannotSendHeader
     from mini_http.base.errors import CannotSendRequest as CannotSendRequest
-    from mini_http.base.errors import (
-        ConnectFailed as ConnectFailed,
-    )
-    from mini_http.base.errors import (
-        ConnectionBroken as ConnectionBroken,
-    )
-    from mini_http.base.errors import (
-        ConnectionFailed as ConnectionFailed,
-    )
+    from mini_http.base.errors import ConnectFailed as ConnectFailed
+    from mini_http.base.errors import ConnectionBroken as ConnectionBroken
+    from mini_http.base.errors import ConnectionFailed as ConnectionFailed
     from mini_http.base.errors import ConnectRefused as ConnectRefused
-    from mini_http.base.errors import (
-        ConnectTimedOut as ConnectTimedOut,
-    )
+    from mini_http.base.errors import ConnectTimedOut as ConnectTimedOut
     from mini_http.base.errors import ContentTooShortError as ContentTooShortError
     from mini_http.base.errors import FTPRefused as FTPRefused
-    from mini_http.base.errors import (
-        HTTPError as HTTPError,
-    )
-    from mini_http.base.errors import (
-        IncompleteRead as IncompleteRead,
-    )
-    from mini_http.base.errors import (
-        InvalidField as InvalidField,
-    )
-    from mini_http.base.errors import (
-        InvalidRequest as InvalidRequest,
-    )
-    from mini_http.base.errors import (
-        InvalidURL as InvalidURL,
-    )
-    from mini_http.base.errors import (
-        LimitExceeded as LimitExceeded,
-    )
-    from mini_http.base.errors import (
-        MiniHTTPError as MiniHTTPError,
-    )
-    from mini_http.base.errors import (
-        NameNotResolved as NameNotResolved,
-    )
+    from mini_http.base.errors import HTTPError as HTTPError
+    from mini_http.base.errors import IncompleteRead as IncompleteRead
+    from mini_http.base.errors import InvalidField as InvalidField
+    from mini_http.base.errors import InvalidRequest as InvalidRequest
+    from mini_http.base.errors import InvalidURL as InvalidURL
+    from mini_http.base.errors import LimitExceeded as LimitExceeded
+    from mini_http.base.errors import MiniHTTPError as MiniHTTPError
+    from mini_http.base.errors import NameNotResolved as NameNotResolved
     from mini_http.base.errors import NotConnected as NotConnected
-    from mini_http.base.errors import (
-        ProtocolError as ProtocolError,
-    )
-    from mini_http.base.errors import (
-        ReadTimedOut as ReadTimedOut,
-    )
-    from mini_http.base.errors import (
-        RedirectRefused as RedirectRefused,
-    )
-    from mini_http.base.errors import (
-        RemoteDisconnected as RemoteDisconnected,
-    )
+    from mini_http.base.errors import ProtocolError as ProtocolError
+    from mini_http.base.errors import ReadTimedOut as ReadTimedOut
+    from mini_http.base.errors import RedirectRefused as RedirectRefused
+    from mini_http.base.errors import RemoteDisconnected as RemoteDisconnected
     from mini_http.base.errors import ResponseNotReady as ResponseNotReady
     from mini_http.base.errors import SendBroken as SendBroken
-    from mini_http.base.errors import (
-        StateError as StateError,
-    )
-    from mini_http.base.errors import (
-        TimedOut as TimedOut,
-    )
-    from mini_http.base.errors import (
-        TLSFailed as TLSFailed,
-    )
-    from mini_http.base.errors import (
-        TotalTimedOut as TotalTimedOut,
-    )
+    from mini_http.base.errors import StateError as StateError
+    from mini_http.base.errors import TimedOut as TimedOut
+    from mini_http.base.errors import TLSFailed as TLSFailed
+    from mini_http.base.errors import TotalTimedOut as TotalTimedOut
     from mini_http.base.errors import TunnelRefused as TunnelRefused
     from mini_http.base.errors import UnaskedReply as UnaskedReply
-    from mini_http.base.errors import (
-        UnaskedUpgrade as UnaskedUpgrade,
-    )
+    from mini_http.base.errors import UnaskedUpgrade as UnaskedUpgrade
     from mini_http.base.errors import UnknownProtocol as UnknownProtocol
     from mini_http.base.errors import UpgradeRefused as UpgradeRefused
-    from mini_http.base.errors import (
-        URLError as URLError,
-    )
-    from mini_http.base.errors import (
-        WriteTimedOut as WriteTimedOut,
-    )
+    from mini_http.base.errors import URLError as URLError
+    from mini_http.base.errors import WriteTimedOut as WriteTimedOut
     from mini_http.base.headers import Headers as Headers
     from mini_http.base.limits import Limits as Limits
-    from mini_http.base.timeouts import (
-        Deadline as Deadline,
-    )
-    from mini_http.base.timeouts import (
-        Timeout as Timeout,
-    )
+    from mini_http.base.timeouts import Deadline as Deadline
+    from mini_http.base.timeouts import Timeout as Timeout
     from mini_http.base.url import URL as URL
     from mini_http.codec.challenges import parse_http_list as parse_http_list
     from mini_http.codec.challenges import parse_keqv_list as parse_keqv_list
@@ -149,12 +87,8 @@ if TYPE_CHECKING:
     from mini_http.connect.tls_settings import TLSSettings as TLSSettings
     from mini_http.connect.tls_settings import UnverifiedTLSWarning as UnverifiedTLSWarning
     from mini_http.connect.tunnel import open_tunnel as open_tunnel
-    from mini_http.exchange.client import (
-        HTTPClient as HTTPClient,
-    )
-    from mini_http.exchange.client import (
-        HTTPSClient as HTTPSClient,
-    )
+    from mini_http.exchange.client import HTTPClient as HTTPClient
+    from mini_http.exchange.client import HTTPSClient as HTTPSClient
     from mini_http.exchange.event_stream import EventStream as EventStream
     from mini_http.exchange.form_body import form_body as form_body
     from mini_http.exchange.form_body import json_body as json_body
@@ -183,15 +117,9 @@ if TYPE_CHECKING:
     from mini_http.keepalive.policy import PoolPolicy as PoolPolicy
     from mini_http.keepalive.pool import Pool as Pool
     from mini_http.keepalive.route import Route as Route
-    from mini_http.opener.api import (
-        build_opener as build_opener,
-    )
-    from mini_http.opener.api import (
-        install_opener as install_opener,
-    )
-    from mini_http.opener.api import (
-        urlopen as urlopen,
-    )
+    from mini_http.opener.api import build_opener as build_opener
+    from mini_http.opener.api import install_opener as install_opener
+    from mini_http.opener.api import urlopen as urlopen
     from mini_http.opener.cookies.cookie import Cookie as Cookie
     from mini_http.opener.cookies.file_jar import FileCookieJar as FileCookieJar
     from mini_http.opener.cookies.jar import CookieJar as CookieJar
@@ -221,32 +149,20 @@ if TYPE_CHECKING:
     from mini_http.opener.handlers.digest_auth import (
         ProxyDigestAuthHandler as ProxyDigestAuthHandler,
     )
-    from mini_http.opener.handlers.errors import (
-        HTTPDefaultErrorHandler as HTTPDefaultErrorHandler,
-    )
-    from mini_http.opener.handlers.errors import (
-        HTTPErrorProcessor as HTTPErrorProcessor,
-    )
+    from mini_http.opener.handlers.errors import HTTPDefaultErrorHandler as HTTPDefaultErrorHandler
+    from mini_http.opener.handlers.errors import HTTPErrorProcessor as HTTPErrorProcessor
     from mini_http.opener.handlers.file import FileHandler as FileHandler
     from mini_http.opener.handlers.ftp import CacheFTPHandler as CacheFTPHandler
     from mini_http.opener.handlers.ftp import FTPHandler as FTPHandler
     from mini_http.opener.handlers.gopher import GopherHandler as GopherHandler
     from mini_http.opener.handlers.hsts import HSTSHandler as HSTSHandler
     from mini_http.opener.handlers.http import AbstractHTTPHandler as AbstractHTTPHandler
-    from mini_http.opener.handlers.http import (
-        HTTPHandler as HTTPHandler,
-    )
-    from mini_http.opener.handlers.http import (
-        HTTPSHandler as HTTPSHandler,
-    )
+    from mini_http.opener.handlers.http import HTTPHandler as HTTPHandler
+    from mini_http.opener.handlers.http import HTTPSHandler as HTTPSHandler
     from mini_http.opener.handlers.netrc import NetrcHandler as NetrcHandler
     from mini_http.opener.handlers.proxy import ProxyHandler as ProxyHandler
-    from mini_http.opener.handlers.redirect import (
-        HTTPRedirectHandler as HTTPRedirectHandler,
-    )
-    from mini_http.opener.handlers.redirect import (
-        RedirectPolicy as RedirectPolicy,
-    )
+    from mini_http.opener.handlers.redirect import HTTPRedirectHandler as HTTPRedirectHandler
+    from mini_http.opener.handlers.redirect import RedirectPolicy as RedirectPolicy
     from mini_http.opener.handlers.schemes import SchemeAuthHandler as SchemeAuthHandler
     from mini_http.opener.handlers.unix import UnixHandler as UnixHandler
     from mini_http.opener.handlers.unknown import UnknownHandler as UnknownHandler

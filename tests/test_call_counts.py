@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 
 CALLS = {
-    (3, 11): {"call": 51, "c_call": 67},
-    (3, 12): {"call": 51, "c_call": 67},
-    (3, 13): {"call": 51, "c_call": 67},
+    (3, 11): {"call": 52, "c_call": 68},
+    (3, 12): {"call": 52, "c_call": 68},
+    (3, 13): {"call": 52, "c_call": 68},
 }
 """By version of Python: calls of functions in Python, and of those in C, as `sys.setprofile`
 tells them."""

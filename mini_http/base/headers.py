@@ -14,7 +14,7 @@ How a field value is split into its parameters stands in `base.parameters`.
 
 from __future__ import annotations
 
-from mini_http.base.likeness import loaded_class, names_of
+from mini_http.base.likeness import loaded_class, message_of, names_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Headers:
         if source is None:
             return cls()
         pairs = source if not hasattr(source, "items") else source.items()
-        return cls([(_text(name), _text(value)) for name, value in pairs])
+        return cls([(as_text(name), as_text(value)) for name, value in pairs])
 
     def copy(self) -> Headers:
         """Headers with the same fields, which can be changed apart from these."""
@@ -355,13 +355,7 @@ class Headers:
 
     def as_message(self) -> Message:
         """A Message of its own, with the same fields and no body."""
-        from http.client import HTTPMessage
-
-        message = HTTPMessage()
-        for name, value in self._pairs:
-            message.set_raw(name, value)
-        message.set_payload("")
-        return message
+        return message_of(self._pairs)
 
     def __bytes__(self) -> bytes:
         return self.as_message().as_bytes()
@@ -395,11 +389,12 @@ class Headers:
     __hash__ = None  # type: ignore[assignment]  # fields can change
 
 
-def _text(given: object) -> str:
+def as_text(given: object) -> str:
+    """The name or a value of a field, of any type that http.client takes. Raises TypeError."""
     if isinstance(given, str):
         return given
-    if isinstance(given, bytes):
-        return given.decode("latin-1")
+    if isinstance(given, (bytes, bytearray, memoryview)):
+        return bytes(given).decode("latin-1")
     if isinstance(given, int):
         return str(given)
     raise TypeError(f"a field is made of str, bytes or int, not {type(given).__name__}")

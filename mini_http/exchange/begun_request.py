@@ -15,8 +15,6 @@ from mini_http.exchange.framing_fields import declared_length
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from mini_http.exchange.request_body import RequestBody
 
 
@@ -139,14 +137,3 @@ class BegunRequest:
         if self._chunks is not None:
             return self._chunks.ended and not self._chunks.rest
         return not self._left
-
-
-def as_text(value: Any) -> str:
-    """The name or a value of a field, of any type that http.client takes."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value).decode("latin-1")
-    raise TypeError(f"a field is made of str, bytes or int, not {type(value).__name__}")

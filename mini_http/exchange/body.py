@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from _typeshed import WriteableBuffer
 
-    from mini_http.codec.content_coding import Decoder
     from mini_http.codec.framing import Framing
     from mini_http.connect.simple_client import SimpleClient
+    from mini_http.exchange.reply_files import WireReader
 
 RECEIVE_BYTES = 64 * 1024
 LARGE_BYTES = 128 * 1024
@@ -259,6 +259,8 @@ class ChunkedReader(HoldingReader):
         """
         if self._has_begun:
             raise io.UnsupportedOperation("chunks of this body have been taken apart already")
+        from mini_http.exchange.reply_files import WireReader
+
         return WireReader(self._client, self._decoder)
 
     def read_some(self, limit: int) -> bytes:
@@ -318,41 +320,6 @@ class ChunkedReader(HoldingReader):
         return pieces
 
 
-class WireReader(BodyReader):
-    """The chunks of a body with all that frames them, for who takes them apart by himself.
-
-    They are looked at all the same: where they end is known, and what is wrong with them raised.
-    """
-
-    left = None
-
-    def __init__(self, client: SimpleClient, decoder: ChunkDecoder) -> None:
-        self._client = client
-        self._decoder = decoder
-        self.ended = False
-
-    def read_some(self, limit: int) -> bytes:
-        if self.ended:
-            return b""
-        decoder = self._decoder
-        received = self._client.read_some(limit)
-        if received:
-            decoder.pieces(received)
-        elif not decoder.finish():
-            raise base.errors.IncompleteRead(b"")
-        if decoder.ended:
-            self._client.unread(decoder.rest)
-            received = received[: len(received) - len(decoder.rest)]
-            self.trailers = decoder.trailers
-            self.ended = True
-        return received
-
-    def drop(self, limit: int) -> None:
-        dropped = 0
-        while not self.ended and dropped <= limit and self._client.has_input():
-            dropped += len(self.read_some(RECEIVE_BYTES))
-
-
 class UntilCloseReader(BodyReader):
     """A body that ends with the connection."""
 
@@ -376,38 +343,6 @@ class UntilCloseReader(BodyReader):
             raise
         self.ended = not data
         return data
-
-
-class DecodingReader(BodyReader):
-    """The decoded bytes of a body that has a content coding, over the reader of its coded bytes."""
-
-    left = None
-
-    def __init__(self, coded: BodyReader, decoder: Decoder) -> None:
-        self._coded = coded
-        self._decoder = decoder
-        self.ended = False
-
-    def read_some(self, limit: int) -> bytes:
-        decoder, source = self._decoder, self._coded
-        while not self.ended:
-            coded = source.read_some(RECEIVE_BYTES) if decoder.needs_input else b""
-            if not coded and decoder.needs_input:
-                decoder.finish()
-                self._end()
-                break
-            data = decoder.decode(coded, limit)
-            if data:
-                # Asked now, it saves who reads all of it another look, and joining it with nothing:
-                # 4 us of 64 KB.
-                if source.ended and decoder.is_complete:
-                    self._end()
-                return data
-        return b""
-
-    def _end(self) -> None:
-        self.ended = True
-        self.trailers = self._coded.trailers
 
 
 class FailedReader(BodyReader):

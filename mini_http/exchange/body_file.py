@@ -25,13 +25,19 @@ if TYPE_CHECKING:
     Arguments = TypeVarTuple("Arguments")
     Taken = TypeVar("Taken")
 
+NOTHING = io.BytesIO()
+"""What is ahead where nothing was read ahead. All share it, and nobody writes to it."""
+
 
 class BodyFile(ReadsText, io.BufferedIOBase):
     """See above. A subclass sets `_reader` and says in `_take` what follows from reading it."""
 
     __slots__ = ("_ahead", "_reader", "closed")
-    _ahead: bytes
-    """Read from the body, and not yet by the caller."""
+    _ahead: io.BytesIO
+    """Read from the body, and given to the caller up to its position.
+
+    It finds lines in C and does not copy what stays: one of 10 bytes takes 0.2 us, not 1.2.
+    """
     _reader: BodyReader
     # A slot in place of IOBase's property, which `with` asks: 0.3 us.
     closed: bool
@@ -48,7 +54,7 @@ class BodyFile(ReadsText, io.BufferedIOBase):
         if self.closed:
             self._raise_closed()
         size = maxsize if amt is None or amt < 0 else amt
-        if self._ahead:
+        if self._ahead is not NOTHING:
             return self._read_on(size)
         reader = self._reader
         if size is maxsize and type(reader) is BytesReader:
@@ -57,7 +63,9 @@ class BodyFile(ReadsText, io.BufferedIOBase):
 
     def _read_on(self, size: int) -> bytes:
         """As `read`, where the beginning was read ahead."""
-        ahead, self._ahead = self._ahead[:size], self._ahead[size:]
+        ahead = self._ahead.read(size)
+        if len(ahead) == size:
+            return ahead
         try:
             return ahead + self._take(self._reader.read_up_to, size - len(ahead))
         except base.errors.IncompleteRead as cut:
@@ -68,8 +76,8 @@ class BodyFile(ReadsText, io.BufferedIOBase):
         if self.closed:
             self._raise_closed()
         limit = PIECE_BYTES if n < 0 else n
-        if self._ahead or not limit:
-            data, self._ahead = self._ahead[:limit], self._ahead[limit:]
+        data = self._ahead.read(limit)
+        if data or not limit:
             return data
         return self._take(self._reader.read_some, limit)
 
@@ -78,8 +86,7 @@ class BodyFile(ReadsText, io.BufferedIOBase):
         if self.closed:
             self._raise_closed()
         view = memoryview(target).cast("B")
-        filled = min(len(self._ahead), view.nbytes)
-        view[:filled], self._ahead = self._ahead[:filled], self._ahead[filled:]
+        filled = self._ahead.readinto(view)
         try:
             while filled < view.nbytes:
                 filled += self._take(self._reader.readinto, view[filled:])
@@ -100,27 +107,28 @@ class BodyFile(ReadsText, io.BufferedIOBase):
         """The bytes that come next, without taking them; none only at the end."""
         if self.closed:
             self._raise_closed()
-        if not self._ahead:
-            self._ahead = self._take(self._reader.read_some, PIECE_BYTES)
-        return self._ahead
+        if not self._count_ahead():
+            self._read_ahead()
+        return self._unread()
 
     def readline(self, limit: int | None = -1) -> bytes:
         """The next line with its line end, or up to `limit` bytes of it; none only at the end."""
         if self.closed:
             self._raise_closed()
-        most = -1 if limit is None else limit
-        pieces: list[bytes] = []
-        gathered = 0
+        line = self._ahead.readline(limit)
+        if line.endswith(b"\n") or len(line) == limit:
+            return line
+        return self._readline_on(line, maxsize if limit is None or limit < 0 else limit)
+
+    def _readline_on(self, begun: bytes, limit: int) -> bytes:
+        """As `readline`, where `begun` was ahead of it and is not all."""
+        pieces = [begun]
+        left = limit - len(begun)
         try:
-            while most < 0 or gathered < most:
-                data = self._ahead or self._take(self._reader.read_some, PIECE_BYTES)
-                end = data.find(b"\n") + 1 or len(data)
-                if most >= 0:
-                    end = min(end, most - gathered)
-                piece, self._ahead = data[:end], data[end:]
-                pieces.append(piece)
-                gathered += len(piece)
-                if not data or piece.endswith(b"\n"):
+            while left and self._read_ahead():
+                pieces.append(self._ahead.readline(left))
+                left -= len(pieces[-1])
+                if pieces[-1].endswith(b"\n"):
                     break
         except base.errors.IncompleteRead as cut:
             raise _cut_after(b"".join(pieces), cut) from cut
@@ -134,6 +142,22 @@ class BodyFile(ReadsText, io.BufferedIOBase):
             f"can't copy or pickle {type(self).__name__}, whose bytes come but once: read them, and"
             " keep those"
         )
+
+    # --- private: what is read ahead
+
+    def _read_ahead(self) -> bool:
+        """Where nothing is ahead any more: reads what comes next; returns whether any came."""
+        data = self._take(self._reader.read_some, PIECE_BYTES)
+        self._ahead = io.BytesIO(data) if data else NOTHING
+        return bool(data)
+
+    def _count_ahead(self) -> int:
+        """How many bytes are ahead."""
+        return len(self._ahead.getvalue()) - self._ahead.tell()
+
+    def _unread(self) -> bytes:
+        """What is ahead, and stays so."""
+        return self._ahead.getvalue()[self._ahead.tell() :]
 
     def _raise_closed(self) -> NoReturn:
         raise ValueError("I/O operation on closed file.")

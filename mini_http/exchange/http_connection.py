@@ -17,20 +17,23 @@ BegunRequest.
 
 from __future__ import annotations
 
-import re
 import socket
 from sys import audit
 
 from mini_http import base
-from mini_http.base.escapes import masked
+from mini_http.base.headers import as_text
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import NOT_GIVEN, Deadline, timeout_given
 from mini_http.codec.framing import CloseReason
 from mini_http.codec.heads import check_method
 from mini_http.connect.reply_head import receive_final_head
 from mini_http.connect.tunnel import ask_for_tunnel
-from mini_http.exchange.begun_request import as_text
 from mini_http.exchange.framing_fields import body_fields
+from mini_http.exchange.given_text import (
+    encoded_body,
+    encoded_line,
+    refuse_control_characters,
+)
 from mini_http.exchange.hosts import dialed, host_of_target, in_host_field, split_port
 from mini_http.exchange.lone_reply import print_head
 from mini_http.exchange.request_body import READ_BYTES
@@ -48,9 +51,6 @@ if TYPE_CHECKING:
     from mini_http.exchange.request_body import BodySource, RequestBody
 
     Address = tuple[str, int]
-
-# What a target can't have in it, as callers of http.client know it: CTL and space.
-_NOT_IN_TARGET = re.compile("[\x00-\x20\x7f]")
 
 
 class HTTPConnection(StepwiseClient):
@@ -187,7 +187,7 @@ class HTTPConnection(StepwiseClient):
     ) -> None:
         given = list(headers.items() if hasattr(headers, "items") else headers)
         names = {as_text(name).lower() for name, _ in given}
-        body = _encoded(body)
+        body = encoded_body(body)
         sent = None if body is None else self._body_of(body)
         self.putrequest(
             method,
@@ -263,7 +263,7 @@ class HTTPConnection(StepwiseClient):
         SendBroken, and the errors of `connect`.
         """
         after(self.state, Move.PUT_FIELD)
-        message_body = _encoded(message_body)
+        message_body = encoded_body(message_body)
         body = None if message_body is None else self._body_of(message_body)
         names = {name.lower() for name in self._request.fields}
         if body is not None:
@@ -340,16 +340,6 @@ class HTTPConnection(StepwiseClient):
         else:
             self._state = after(self._state, Move.GET_REPLY)
 
-    def _finish_reply(self) -> None:
-        """Makes room for a request: what is left of the reply before is read if it is little."""
-        if self.state is not State.REPLYING:
-            return
-        response = self.response
-        if isinstance(response, HTTPResponse):
-            response.keep_rest()
-        elif response is not None and response.isclosed():
-            self._state = after(self._state, Move.END_REPLY)
-
     # --- hooks of http.client: subclasses override them to send what they want
 
     def _output(self, line: bytes) -> None:
@@ -361,22 +351,16 @@ class HTTPConnection(StepwiseClient):
         self._send_begun(head, body, encode_chunked)
 
     def _encode_request(self, request: str) -> bytes:
-        try:
-            return request.encode("ascii")
-        except UnicodeEncodeError:
-            raise base.errors.InvalidURL(
-                "URL can't contain characters beyond ASCII: percent-encode them:"
-                f" {masked(request)!r}"
-            ) from None
+        return encoded_line(request)
 
     def _validate_method(self, method: str) -> None:
         check_method(method)
 
     def _validate_path(self, url: str) -> None:
-        _refuse_control_characters(url)
+        refuse_control_characters(url)
 
     def _validate_host(self, host: str) -> None:
-        _refuse_control_characters(host)
+        refuse_control_characters(host)
 
     def _get_hostport(self, host: str, port: int | str | None) -> Address:
         return split_port(host, port, self.default_port)
@@ -408,24 +392,3 @@ def _send_at_once(sock: Any) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except (AttributeError, OSError):
         pass
-
-
-def _encoded(body: Any) -> Any:
-    """A body; one of text in ISO 8859-1, as http.client sends it."""
-    if not isinstance(body, str):
-        return body
-    try:
-        return body.encode("latin-1")
-    except UnicodeEncodeError:
-        raise base.errors.InvalidRequest(
-            "text is sent as ISO 8859-1, which has not all of its characters: use body.encode() to"
-            " send UTF-8"
-        ) from None
-
-
-def _refuse_control_characters(text: str) -> None:
-    found = _NOT_IN_TARGET.search(text)
-    if found is not None:
-        raise base.errors.InvalidURL(
-            f"URL can't contain control characters. {masked(text)!r} (found at least {found[0]!r})"
-        )

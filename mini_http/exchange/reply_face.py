@@ -13,13 +13,12 @@ from mini_http import base
 from mini_http.base.likeness import loaded_class, names_of
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.codec.framing import CloseReason
-from mini_http.exchange.body import BodyReader, ChunkedReader, FailedReader, WireReader
+from mini_http.exchange.body import BodyReader, ChunkedReader, FailedReader
 from mini_http.exchange.body_file import BodyFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Protocol, TypeVar, TypeVarTuple
+    from typing import Any, Protocol
 
     from _typeshed import WriteableBuffer
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from mini_http.base.timeouts import Deadline
     from mini_http.connect.simple_client import SimpleClient
     from mini_http.exchange.lone_reply import LoneReply
+    from mini_http.exchange.reply_files import RawFile, WireFile, WireReader
 
     class ReplyOwner(Protocol):
         """The connection that a reply comes over, an HTTPClient nearly always."""
@@ -60,8 +60,6 @@ if TYPE_CHECKING:
         def stream(self) -> Any:
             """What is read from and written to: a socket, say."""
 
-    Arguments = TypeVarTuple("Arguments")
-    Taken = TypeVar("Taken")
 
 UNKNOWN: Any = "UNKNOWN"
 """What http.client has for what only the head tells, before `begin`."""
@@ -81,10 +79,12 @@ class ReplyFace(BodyFile):
     """The connection, until it was told how the reply ended."""
     _coded: BodyReader
     """The reader of the wire, also where `_reader` decodes."""
+    _is_apart = False
+    """Whether its chunks are taken apart by who reads them from `fp`."""
     _lone: LoneReply | None = None
     # References, for these files hold the reply.
     _wire: ref[WireFile] | None = None
-    _raw_file: ref[_RawFile] | None = None
+    _raw_file: ref[RawFile] | None = None
 
     # --- what the head said, under the names of http.client and urllib
 
@@ -124,12 +124,12 @@ class ReplyFace(BodyFile):
     def length(self) -> int | None:
         """How many bytes of the body are unread; None if only the end will tell."""
         left = self._reader.left if self._head is not None else UNKNOWN
-        return left if left is None or left is UNKNOWN else left + len(self._ahead)
+        return left if left is None or left is UNKNOWN else left + self._count_ahead()
 
     @property
     def chunked(self) -> bool:
         """Whether the body came chunked."""
-        is_chunked = isinstance(self._coded, (ChunkedReader, WireReader))
+        is_chunked = self._is_apart or isinstance(self._coded, ChunkedReader)
         return UNKNOWN if self._head is None else is_chunked
 
     @property
@@ -159,9 +159,13 @@ class ReplyFace(BodyFile):
         if self._lone is not None:
             return self._lone.file
         if has_switched:
-            return io.BufferedReader(_Following(self), 1)  # so it takes nothing ahead
+            from mini_http.exchange.reply_files import Following
+
+            return io.BufferedReader(Following(self), 1)  # so it takes nothing ahead
         wire = None if self._wire is None else self._wire()
         if wire is None and type(self._reader) is ChunkedReader:
+            from mini_http.exchange.reply_files import WireFile
+
             wire = WireFile(self)
             self._wire = ref(wire)
         return wire or self
@@ -179,7 +183,9 @@ class ReplyFace(BodyFile):
         """The body as a file without a buffer, whose `_sock` is the socket: see `fileno`."""
         file = None if self._raw_file is None else self._raw_file()
         if file is None:
-            file = _RawFile(self, self)
+            from mini_http.exchange.reply_files import RawFile
+
+            file = RawFile(self, self)
             self._raw_file = ref(file)
         return file
 
@@ -188,7 +194,7 @@ class ReplyFace(BodyFile):
         """How many bytes of a chunked body can be had without waiting; None for other bodies."""
         if type(self._reader) is not ChunkedReader:
             return None
-        return len(self._ahead) + self._reader.pending
+        return self._count_ahead() + self._reader.pending
 
     def _safe_read(self, amt: int) -> bytes:
         """Exactly so many bytes of `fp`. Raises IncompleteRead."""
@@ -217,8 +223,11 @@ class ReplyFace(BodyFile):
         """
         if type(self._reader) is not ChunkedReader:
             raise io.UnsupportedOperation("this body is not, or no longer, to be had in chunks")
+        from mini_http.exchange.reply_files import TakenApart
+
         wire = self._coded = self._reader.as_they_come()
         self._reader = TakenApart(wire, self.fp)
+        self._is_apart = True
         return wire
 
     # --- the file's other methods
@@ -240,7 +249,7 @@ class ReplyFace(BodyFile):
             return True
         reader = self._reader
         if reader.ended:
-            return not self._ahead and not (type(reader) is NothingReader and reader.is_new)
+            return not self._count_ahead() and not (type(reader) is NothingReader and reader.is_new)
         return type(reader) is FailedReader and self._head is not None
 
     def fileno(self) -> int:
@@ -272,112 +281,6 @@ class NothingReader(BodyReader):
     def read_some(self, limit: int) -> bytes:
         self.is_new = False
         return b""
-
-
-class WireFile(BodyFile):
-    """The chunks of a reply with all that frames them, for who takes them apart by himself."""
-
-    __slots__ = ("_body", "_reply")
-
-    def __init__(self, reply: ReplyFace) -> None:
-        self._reply = reply
-        self._reader = self._body = _WireBody(reply)
-        self._ahead = b""
-        self.closed = False
-
-    def _take(self, read: Callable[[*Arguments], Taken], *arguments: *Arguments) -> Taken:
-        self._body.begin()
-        return self._reply._take(read, *arguments)
-
-    @property
-    def is_at_end(self) -> bool:
-        """Whether all has been read."""
-        return self._reader.ended and not self._ahead
-
-    @property
-    def raw(self) -> io.RawIOBase:
-        """The same without a buffer."""
-        return _RawFile(self, self._reply)
-
-    def fileno(self) -> int:
-        """As that of the reply."""
-        return self._reply.fileno()
-
-
-class _WireBody(BodyReader):
-    """What a WireFile reads: nothing is taken apart before it is read."""
-
-    _reader: WireReader | None = None
-
-    def __init__(self, reply: ReplyFace) -> None:
-        self._reply = reply
-
-    def begin(self) -> None:
-        """From now on the reply is read here."""
-        if self._reader is None:
-            self._reader = self._reply.take_apart()
-
-    @property
-    def ended(self) -> bool:  # type: ignore[override]
-        return self._reader is not None and self._reader.ended
-
-    def read_some(self, limit: int) -> bytes:
-        assert self._reader is not None
-        return self._reader.read_some(limit)
-
-
-class TakenApart(BodyReader):
-    """In place of the reader of a body that is read as a WireFile: it is not to be read here."""
-
-    left = None
-
-    def __init__(self, wire: WireReader, file: WireFile) -> None:
-        self._wire = wire
-        self._apart = file
-
-    @property
-    def ended(self) -> bool:  # type: ignore[override]
-        return self._apart.is_at_end
-
-    @property
-    def trailers(self) -> Headers | None:  # type: ignore[override]
-        return self._wire.trailers
-
-    def read_some(self, limit: int) -> bytes:
-        if not self.ended:
-            raise io.UnsupportedOperation("the chunks of this body are being taken apart, in fp")
-        return b""
-
-
-class _RawFile(io.RawIOBase):
-    """A body as a file without a buffer. Closing it closes nothing."""
-
-    def __init__(self, file: BodyFile, reply: ReplyFace) -> None:
-        self._file = file
-        self._reply = reply
-
-    @property
-    def _sock(self) -> Any:
-        return self._reply._own_connection().stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, target: WriteableBuffer, /) -> int:
-        return self._file.readinto1(target)
-
-    def fileno(self) -> int:
-        return self._reply.fileno()
-
-
-class _Following(_RawFile):
-    """What a connection brings after the reply that switched protocols."""
-
-    def __init__(self, reply: ReplyFace) -> None:
-        super().__init__(reply, reply)
-
-    def readinto(self, target: WriteableBuffer, /) -> int:
-        return self._reply._own_connection().readinto(target)
 
 
 _SWITCHED = CloseReason.SWITCHED

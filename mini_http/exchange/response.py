@@ -14,8 +14,9 @@ from mini_http import base
 from mini_http.base.limits import DEFAULT_LIMITS
 from mini_http.base.timeouts import Deadline
 from mini_http.codec.framing import CloseReason
-from mini_http.exchange.body import BodyReader, DecodingReader, FailedReader
-from mini_http.exchange.reply_face import UNKNOWN, ReplyFace, TakenApart
+from mini_http.exchange.body import BodyReader, FailedReader
+from mini_http.exchange.body_file import NOTHING
+from mini_http.exchange.reply_face import UNKNOWN, ReplyFace
 from mini_http.exchange.text import PIECE_BYTES
 
 TYPE_CHECKING = False
@@ -87,7 +88,7 @@ class HTTPResponse(ReplyFace):
         self._client = None
         self._limits = DEFAULT_LIMITS
         self.closed = False
-        self._ahead = b""
+        self._ahead = NOTHING
         self._source = self._lone = LoneReply(sock)
 
     @classmethod
@@ -127,7 +128,7 @@ class HTTPResponse(ReplyFace):
         self._client = client  # None once it was told
         self._limits = limits
         self.closed = False
-        self._ahead = b""  # read from the body, and not yet by the caller
+        self._ahead = NOTHING
 
     def begin(self) -> None:
         """Reads the head of a reply that a program made itself. Again: does nothing.
@@ -193,11 +194,12 @@ class HTTPResponse(ReplyFace):
         if client is None or self.close_reason is not None:
             return
         limit = client.limits.drain_bytes
-        if (self._coded.left or 0) > limit or type(self._reader) is TakenApart:
+        if (self._coded.left or 0) > limit or self._is_apart:
             return
         before = client.deadline
         client.deadline = (before or Deadline(None)).within(client.timeout).within(KEEP_SECONDS)
-        pieces, kept = [self._ahead], len(self._ahead)
+        pieces = [self._unread()]
+        kept = len(pieces[0])
         try:
             while not self._reader.ended and kept <= limit:
                 pieces.append(self._reader.read_some(PIECE_BYTES))
@@ -213,7 +215,7 @@ class HTTPResponse(ReplyFace):
             if self._coded.ended:
                 self._let_go()
                 client.end_reply()
-        self._ahead = b"".join(pieces)
+        self._ahead = io.BytesIO(b"".join(pieces))
 
     def _drained(self, client: ReplyOwner) -> bool:
         """Reads and drops what is left of the body, if that is little and comes soon; of chunks, if
@@ -259,6 +261,7 @@ class HTTPResponse(ReplyFace):
         if coding is None or self._reader.ended:
             return
         from mini_http.codec.content_coding import decoder_for
+        from mini_http.exchange.decoding_reader import DecodingReader
 
         decoder = decoder_for(coding, limits or self._limits)
         if decoder is not None:

@@ -77,6 +77,16 @@ class StepwiseClient(SharedSocketClient):
 
     # --- the request that was begun
 
+    def _finish_reply(self) -> None:
+        """Makes room for a request: what is left of the reply before is read if it is little."""
+        if self.state is not State.REPLYING:
+            return
+        response = self.response
+        if isinstance(response, HTTPResponse):
+            response.keep_rest()
+        elif response is not None and response.isclosed():
+            self._state = after(self._state, Move.END_REPLY)
+
     def _make_ready(self) -> None:
         """Before a request is sent: an idle connection that the server has left is closed."""
         if self._is_left():

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from mini_http.base.timeouts import Deadline, Timeout
-    from mini_http.base.url import URL
     from mini_http.connect.proxy import Proxy
     from mini_http.exchange.form_body import FormFields, FormFiles
     from mini_http.exchange.request_body import RequestBody

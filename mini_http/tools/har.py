@@ -21,7 +21,8 @@ from mini_http.base.parameters import is_charset
 from mini_http.base.value import Value
 from mini_http.base.version import __version__
 from mini_http.codec.content_coding import decoder_for
-from mini_http.exchange.body import BytesReader, DecodingReader
+from mini_http.exchange.body import BytesReader
+from mini_http.exchange.decoding_reader import DecodingReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ from mini_http.opener.replies import addinfourl
 from mini_http.tools.legacy_parts import (
     basic_realm,
     director,
+    quoted_url,
     request_for,
     split_authority,
     split_scheme,
@@ -42,9 +43,6 @@ if TYPE_CHECKING:
 
     Place = str | tuple[str, str]
     """What follows the scheme of a URL; or a proxy's host and the whole URL."""
-
-_SAFE = "%/:=&?~#+!$,;'@()*[]|"
-"""What `open` leaves unquoted in a URL."""
 
 
 class URLopener:
@@ -103,9 +101,7 @@ class URLopener:
 
         Raises OSError, of which URLError and HTTPError are.
         """
-        from urllib.parse import quote, unwrap
-
-        fullurl = quote(unwrap(fullurl), safe=_SAFE)
+        fullurl = quoted_url(fullurl)
         scheme, rest = split_scheme(fullurl)
         place: Place = rest
         proxy = self.proxies.get(scheme)

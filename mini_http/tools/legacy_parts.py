@@ -1,4 +1,4 @@
-"""What `tools.legacy` is made of: URLs split as it splits them, its requests, and what sends them.
+"""What `tools.legacy` is made of: URLs quoted and split its way, its requests, what sends them.
 
 Nothing here follows a redirect, answers a challenge, or looks at a status.
 """
@@ -29,6 +29,17 @@ if TYPE_CHECKING:
 _SCHEME = r"(?s)([^/:]++):(.*)"
 # "//" authority, and what follows it (RFC 3986 appendix B)
 _AUTHORITY = r"(?s)//([^/?#]*+)(.*)"
+
+
+_SAFE = "%/:=&?~#+!$,;'@()*[]|"
+"""What stays unquoted in a URL."""
+
+
+def quoted_url(url: str) -> str:
+    """A URL out of its wrapping, `<URL:...>`, with all quoted that none can have."""
+    from urllib.parse import quote, unwrap
+
+    return quote(unwrap(url), safe=_SAFE)
 
 
 def split_scheme(url: str) -> tuple[str, str]:

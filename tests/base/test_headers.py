@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.messages import answers, message
 
-from mini_http.base.headers import MASK, SECRET_FIELDS, SHOWN_CHARACTERS, Headers, masked
+from mini_http.base.headers import MASK, SECRET_FIELDS, SHOWN_CHARACTERS, Headers, as_text, masked
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,6 +78,22 @@ def test_of_copies_what_it_is_given():
 
 def test_of_takes_bytes_and_numbers_as_http_client_does():
     assert Headers.of({b"A": b"caf\xe9", "B": 5}).items() == [("A", "caf\xe9"), ("B", "5")]
+
+
+@pytest.mark.parametrize("value", [b"caf\xe9", bytearray(b"caf\xe9"), memoryview(b"caf\xe9")])
+def test_bytes_are_text_in_iso_8859_1(value):
+    assert as_text(value) == "caf\xe9"
+
+
+@pytest.mark.parametrize(("value", "text"), [("a", "a"), ("", ""), (5, "5"), (-1, "-1")])
+def test_text_stays_as_it_is_and_numbers_are_written_out(value, text):
+    assert as_text(value) == text
+
+
+@pytest.mark.parametrize("value", [None, 1.5, ["a"]])
+def test_nothing_else_is_made_a_field(value):
+    with pytest.raises(TypeError, match=f"not {type(value).__name__}$"):
+        as_text(value)
 
 
 @pytest.mark.parametrize("source", [{"A": None}, {"A": ["1"]}, {None: "1"}, [("A", 1.5)], 5])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mini_http.base.errors import InvalidField, InvalidRequest
-from mini_http.exchange.begun_request import BegunRequest, as_text
+from mini_http.exchange.begun_request import BegunRequest
 from mini_http.exchange.request_body import request_body, with_trailers
 
 LENGTH_5 = ("Content-Length", "5")
@@ -85,22 +85,6 @@ def test_the_head_says_what_is_to_become_of_the_connection(
     assert request.says_close is says_close
     assert request.expects_continue is expects_continue
     assert request.asks_upgrade is asks_upgrade
-
-
-@pytest.mark.parametrize("value", [b"caf\xe9", bytearray(b"caf\xe9"), memoryview(b"caf\xe9")])
-def test_bytes_are_text_in_iso_8859_1(value):
-    assert as_text(value) == "caf\xe9"
-
-
-@pytest.mark.parametrize(("value", "text"), [("a", "a"), ("", ""), (5, "5"), (-1, "-1")])
-def test_text_stays_as_it_is_and_numbers_are_written_out(value, text):
-    assert as_text(value) == text
-
-
-@pytest.mark.parametrize("value", [None, 1.5, ["a"]])
-def test_nothing_else_is_made_a_field(value):
-    with pytest.raises(TypeError, match=f"not {type(value).__name__}$"):
-        as_text(value)
 
 
 # --- heads that contradict themselves

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import pickle
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -13,7 +16,7 @@ from mini_http.base.errors import IncompleteRead, ReadTimedOut
 from mini_http.codec.framing import Length
 from mini_http.connect.simple_client import SimpleClient
 from mini_http.exchange.body import BytesReader, body_reader
-from mini_http.exchange.body_file import BodyFile
+from mini_http.exchange.body_file import NOTHING, BodyFile
 
 BODY = b"one\ntwo\r\n\nthree"
 LINES = [b"one\n", b"two\r\n", b"\n", b"three"]
@@ -24,7 +27,7 @@ class Body(BodyFile):
 
     def __init__(self, reader):
         self._reader = reader
-        self._ahead = b""
+        self._ahead = NOTHING
         self.closed = False
 
     def _take(self, read, *arguments):
@@ -80,6 +83,41 @@ def test_nothing_is_read_where_nothing_is_asked_for():
     body = body_of(BODY)
     assert (body.read(0), body.read1(0), body.readline(0)) == (b"", b"", b"")
     assert (body.readinto(bytearray()), body.read()) == (0, BODY)
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"\n", b"\r", b"\x0b", b"\x1c", b"\x85"])), st.integers(1, 9)
+)
+def test_a_line_ends_with_a_line_feed_and_nothing_else(parts, step):
+    data = b"".join(parts)
+    pieces = [data[at : at + step] for at in range(0, len(data), step)]
+    body = body_of(*pieces, length=len(data))
+    assert body.readlines() == io.BytesIO(data).readlines()
+
+
+def test_a_limit_that_falls_on_the_end_of_a_piece_asks_for_no_more():
+    stream = ScriptedStream([b"one", b"two\n"])
+    body = Body(body_reader(Length(7), SimpleClient.over(stream)))
+    assert (body.readline(3), stream.receives) == (b"one", 1)
+    assert (body.readline(4), stream.receives) == (b"two\n", 2)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_stays_is_not_copied(way):
+    data = (b"x" * 9 + b"\n") * 6000
+    body = body_of(data, length=len(data))
+    assert len(body.peek()) == len(data)
+    found = []
+    tracemalloc.start()
+    try:
+        for _ in range(100):
+            before = tracemalloc.get_traced_memory()[0]
+            tracemalloc.reset_peak()
+            found.append(WAYS[way](body, 10))
+            assert tracemalloc.get_traced_memory()[1] - before < 2000
+    finally:
+        tracemalloc.stop()
+    assert b"".join([*found, body.read()]) == data
 
 
 def test_a_look_takes_nothing():
@@ -151,6 +189,14 @@ def test_it_is_a_binary_file_for_reading():
     assert (body.readable(), body.writable(), body.seekable()) == (True, False, False)
     assert not body.closed
     assert io.TextIOWrapper(body).read() == "one\ntwo\n\nthree"
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, pickle.dumps])
+def test_it_can_not_be_copied_or_pickled(duplicate):
+    body = body_of(BODY)
+    with pytest.raises(TypeError, match="can't copy or pickle Body"):
+        duplicate(body)
+    assert body.read() == BODY
 
 
 def test_a_closed_one_is_not_read():

@@ -4,47 +4,37 @@ from __future__ import annotations
 
 import http.client
 import io
-import itertools
 
 import pytest
+from support.begun_replies import (
+    CHUNKS,
+    COUNTED,
+    HEAD,
+    LINES,
+    NEXT,
+    SWITCHING,
+    TO_THE_END,
+    UPGRADE,
+    begun,
+)
 from support.servers import ScriptedServer
-from support.steps import Close, Drain, Expect, Send
-from support.streams import ScriptedStream, every_cut, every_split
+from support.steps import Drain, Send
+from support.waits import PATIENCE
 
 from mini_http.base.errors import (
-    BadChunk,
     BadStatusLine,
     IncompleteRead,
     RemoteDisconnected,
     ResponseNotReady,
 )
 from mini_http.codec.framing import CloseReason
-from mini_http.exchange.client import HTTPClient
 from mini_http.exchange.http_connection import HTTPConnection
 from mini_http.exchange.lone_reply import LoneReply
-from mini_http.exchange.reply_face import WireFile
+from mini_http.exchange.reply_files import WireFile
 from mini_http.exchange.response import HTTPResponse
 from mini_http.exchange.states import State
 
 pytestmark = pytest.mark.usefixtures("no_leaked_descriptors")
-
-HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-CHUNKS = b"6;ext=1\r\nhello,\r\n6\r\n\nworld\r\n0\r\nX-Trailer: 1\r\n\r\n"
-LINES = [b"6;ext=1\r\n", b"hello,\r\n", b"6\r\n", b"\n", b"world\r\n", b"0\r\n",
-         b"X-Trailer: 1\r\n", b"\r\n"]  # fmt: skip
-NEXT = b"HTTP/1.1 204 No Content\r\n\r\n"
-COUNTED = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
-TO_THE_END = b"HTTP/1.1 200 OK\r\n\r\n"
-SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"
-HOST = (("Host", "a.test"),)
-UPGRADE = (*HOST, ("Connection", "Upgrade"), ("Upgrade", "echo"))
-PATIENCE = 20.0
-
-
-def begun(*pieces, end="close", fields=HOST, method="GET"):
-    """A reply over a client that gets these pieces, and the client."""
-    client = HTTPClient.over(ScriptedStream(pieces, end))
-    return client.exchange(method, "/", fields), client
 
 
 class SavedReply(io.BytesIO):
@@ -131,58 +121,7 @@ def test_a_reply_that_is_closed_is_so_though_bytes_were_looked_at():
     assert reply.isclosed()
 
 
-# --- chunks that a program takes apart by itself
-
-
-def unframed(reply):
-    """The chunks as urllib3 takes them apart, and the lines of the trailer."""
-    chunks = []
-    while size := int(reply.fp.readline().partition(b";")[0], 16):
-        chunks.append(reply._safe_read(size))
-        assert reply._safe_read(2) == b"\r\n"
-    lines = iter(reply.fp.readline, b"")
-    return chunks, list(itertools.takewhile(lambda line: line != b"\r\n", lines))
-
-
-@pytest.mark.parametrize("pieces", list(every_split(CHUNKS)))
-def test_the_file_gives_the_chunks_as_they_come(pieces):
-    reply, client = begun(HEAD, *pieces)
-    assert reply.chunked
-    assert unframed(reply) == ([b"hello,", b"\nworld"], [b"X-Trailer: 1\r\n"])
-    assert reply.fp is None
-    assert (reply.isclosed(), reply.chunked, reply.read(), reply.length) == (True, True, b"", None)
-    assert reply.trailers["X-Trailer"] == "1"
-    assert client.state is State.IDLE
-
-
-@pytest.mark.parametrize(
-    "read",
-    [
-        lambda file: file.read(),
-        lambda file: b"".join(iter(lambda: file.read(7), b"")),
-        lambda file: b"".join(iter(lambda: file.read1(5), b"")),
-        lambda file: b"".join(file.readlines()),
-        lambda file: file.peek() and file.read(),
-        lambda file: b"".join(iter(lambda: file.raw.read(3), b"")),
-    ],
-    ids=["all", "some", "read1", "lines", "a look", "raw"],
-)
-def test_it_is_read_in_all_the_ways_of_a_file(read):
-    reply, client = begun(HEAD + CHUNKS)
-    assert read(reply.fp) == CHUNKS
-    assert reply.fp is None
-    assert client.state is State.IDLE
-
-
-def test_it_takes_nothing_of_what_follows():
-    reply, client = begun(HEAD, CHUNKS + b"x")
-    assert reply.fp.read() == CHUNKS
-    assert client.close_reason is CloseReason.EXTRA_BYTES
-
-
-def test_the_lines_of_the_chunks_have_their_ends():
-    reply, _ = begun(HEAD + CHUNKS)
-    assert list(reply.fp) == LINES
+# --- the file below, and what is read of it
 
 
 def test_to_look_at_it_changes_nothing():
@@ -203,13 +142,12 @@ def test_what_was_read_of_the_body_can_not_be_had_in_chunks():
     assert reply.read() == b"llo,\nworld"
 
 
-def test_what_is_being_taken_apart_is_not_to_be_had_as_a_body():
+def test_what_is_left_of_it_is_not_kept():
     reply, client = begun(HEAD, CHUNKS[:20], CHUNKS[20:])
     assert reply.fp.readline() == LINES[0]
-    assert (reply.fp.read1(3), reply.isclosed()) == (b"hel", False)
-    with pytest.raises(io.UnsupportedOperation, match="taken apart"):
-        reply.read()
-    assert client.closed
+    reply.keep_rest()
+    assert client.state is State.REPLYING
+    assert reply.fp.read() == CHUNKS[len(LINES[0]) :]
 
 
 def test_a_coded_body_is_not_taken_apart():
@@ -220,50 +158,6 @@ def test_a_coded_body_is_not_taken_apart():
     with pytest.raises(io.UnsupportedOperation):
         reply.take_apart()
     reply.close()
-
-
-@pytest.mark.parametrize("taken", range(len(LINES)))
-def test_what_is_left_of_it_is_dropped_when_the_reply_is_closed(taken):
-    reply, client = begun(HEAD + CHUNKS, NEXT)
-    for line in LINES[:taken]:
-        assert reply.fp.readline() == line
-    reply.close()
-    assert reply.fp is None
-    assert client.exchange("GET", "/", HOST).status == 204
-
-
-def test_what_is_left_of_it_is_not_kept():
-    reply, client = begun(HEAD, CHUNKS[:20], CHUNKS[20:])
-    assert reply.fp.readline() == LINES[0]
-    reply.keep_rest()
-    assert client.state is State.REPLYING
-    assert reply.fp.read() == CHUNKS[len(LINES[0]) :]
-
-
-@pytest.mark.parametrize("cut", [cut for cut in every_cut(CHUNKS) if cut[-4:] != b"\n0\r\n"])
-def test_a_cut_is_found_though_a_program_takes_the_chunks_apart(cut):
-    reply, client = begun(HEAD, cut)
-    with pytest.raises(IncompleteRead) as caught:
-        reply.fp.read()
-    assert caught.value.partial == cut
-    assert caught.value.state == "replying"
-    assert client.closed
-
-
-@pytest.mark.parametrize("chunks", [b"0x5\r\nhello\r\n", b"5\nhello\r\n", b"5\r\nhello!\r\n"])
-def test_what_is_no_chunk_is_found_though_a_program_takes_them_apart(chunks):
-    reply, client = begun(HEAD, chunks)
-    with pytest.raises(BadChunk):
-        reply.fp.read()
-    assert client.closed
-    with pytest.raises(BadChunk):
-        reply.read()
-
-
-def test_a_last_chunk_may_end_with_the_connection():
-    reply, _ = begun(HEAD, b"0\r\n")
-    assert reply.fp.read() == b"0\r\n"
-    assert reply.isclosed()
 
 
 def test_exactly_so_many_bytes_are_read_or_none():
@@ -297,21 +191,6 @@ def test_of_other_bodies_the_file_is_the_reply(head):
         reply.fp = io.BytesIO()
 
 
-@pytest.mark.parametrize("body", [TO_THE_END + b"hello", HEAD + CHUNKS])
-def test_the_socket_stands_below_the_file(body):
-    """Of an HTTPConnection always, for the program has it anyway."""
-    script = [Expect(), Send(body), Close()]
-    with ScriptedServer([script]) as server:
-        connection = HTTPConnection(server.authority, timeout=PATIENCE)
-        connection.request("GET", "/")
-        reply = connection.getresponse()
-        sock = reply.fp.raw._sock
-        assert sock.getpeername() == server.address
-        assert sock.fileno() == reply.fileno() == reply.fp.fileno() == reply.fp.raw.fileno()
-        reply.close()
-        connection.close()
-
-
 def test_a_connection_that_is_kept_alive_and_lent_gives_no_socket():
     reply, client = begun(HEAD, CHUNKS)
     for ask in (reply.fileno, reply.fp.fileno, lambda: reply.raw._sock):
@@ -332,16 +211,6 @@ def test_after_a_switch_the_file_gives_what_follows():
     assert reply.fp.raw.fileno() == -1
     reply.close()
     assert client.closed
-
-
-def test_after_a_switch_the_file_takes_nothing_ahead():
-    reply, _ = begun(SWITCHING + b"first\nsecond\n", b"third\n", fields=UPGRADE)
-    assert reply.fp.readline() == b"first\n"
-    assert reply.fp.read(3) == b"sec"
-    assert reply.fp.raw.read(2) == b"on"
-    with reply.detach() as client:
-        assert [client.readline(), client.readline()] == [b"d", b"third"]
-    assert reply.fp is None
 
 
 # --- replies that a program made

@@ -15,6 +15,7 @@ from mini_http.opener import ftp_wrapper
 from mini_http.tools.legacy_parts import (
     basic_realm,
     director,
+    quoted_url,
     request_for,
     split_authority,
     split_scheme,
@@ -29,6 +30,18 @@ def connections_end():
 
 
 pytestmark = pytest.mark.usefixtures("no_leaked_descriptors", "connections_end")
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("http://host/a%20b?c=d#e", "http://host/a%20b?c=d#e"),
+        ("<URL:http://host/>", "http://host/"),
+        ("http://host/a b\xe9", "http://host/a%20b%C3%A9"),
+    ],
+)
+def test_a_url_is_taken_out_of_its_wrapping_and_quoted(given, url):
+    assert quoted_url(given) == url
 
 
 @pytest.mark.parametrize(
