@@ -8,12 +8,10 @@ line end and another does not is how messages are smuggled.
 
 from __future__ import annotations
 
-import re
-
 from mini_http import base
 from mini_http.base.headers import Headers
 from mini_http.base.limits import DEFAULT_LIMITS
-from mini_http.codec.grammar import CHUNK_HEAD, CHUNK_HEAD_BEGUN
+from mini_http.codec.chunk_grammar import CHUNK_HEAD_BEGUN, CRLF, NEXT_CHUNK_HEAD
 from mini_http.codec.heads import field_lines, read_trailers
 
 TYPE_CHECKING = False
@@ -21,11 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mini_http.base.limits import Limits
-
-CRLF = b"\r\n"
-
-NEXT_CHUNK_HEAD = re.compile(CRLF + CHUNK_HEAD.pattern)
-"""The line end after a chunk's bytes, and the line with the size of the next one."""
 
 # --- reading
 

@@ -1,8 +1,9 @@
 """The grammar of RFC 9110 and RFC 9112 as pieces of regular expressions, each rule named.
 
 Heads are scanned as text decoded from ISO 8859-1, so that one character is one byte; chunk framing
-is scanned as bytes. Every number that comes from the wire is parsed with a rule of this file. All
-quantifiers over lists are possessive: a scan is linear in its input.
+is scanned as bytes, by the rules in chunk_grammar.py. Every number that comes from the wire is
+parsed with a rule of these files. All quantifiers over lists are possessive: a scan is linear in
+its input.
 """
 
 from __future__ import annotations
@@ -41,11 +42,3 @@ HEAD_END = re.compile(rb"\n\r?\n")
 
 CONTENT_LENGTH = re.compile(r"[0-9]{1,19}")
 """Content-Length (RFC 9110 section 8.6), bounded so that int() has no more than 19 digits."""
-
-CHUNK_HEAD = re.compile(rb"([0-9A-Fa-f]{1,16}+)(?:[ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?+\r\n")
-"""chunk-size and chunk-ext (RFC 9112 section 7.1), the size bounded to 64 bits."""
-
-CHUNK_HEAD_BEGUN = re.compile(
-    rb"[0-9A-Fa-f]{1,16}+(?:[ \t]*+;[\t\x20-\x7e\x80-\xff]*+)?+(?:\r|[ \t]*+)"
-)
-"""What a chunk's first line may look like while its end has not come."""

@@ -12,7 +12,6 @@ from sys import maxsize
 
 from mini_http import base
 from mini_http.base.headers import Headers
-from mini_http.codec.chunked import ChunkDecoder
 from mini_http.codec.framing import Chunked, Length, NoBody, UntilClose
 
 TYPE_CHECKING = False
@@ -247,6 +246,8 @@ class ChunkedReader(HoldingReader):
     left = None
 
     def __init__(self, client: SimpleClient) -> None:
+        from mini_http.codec.chunked import ChunkDecoder
+
         self._client = client
         self._decoder = ChunkDecoder(client.limits)
         self._has_begun = False

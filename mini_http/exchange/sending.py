@@ -10,7 +10,6 @@ from __future__ import annotations
 from mini_http import base
 from mini_http.base.commands import command
 from mini_http.base.headers import Headers
-from mini_http.codec.chunked import write_chunk, write_last_chunk
 from mini_http.exchange.request_body import exactly
 
 TYPE_CHECKING = False
@@ -142,6 +141,8 @@ def framed_pieces(body: RequestBody, framing: SentFraming) -> Iterator[memoryvie
             why += ", which it had when it was measured"
         yield from exactly(body.pieces(), framing.length, "the body", why)
         return
+    from mini_http.codec.chunked import write_chunk, write_last_chunk
+
     for piece in body.pieces():
         if piece.nbytes:
             yield write_chunk(piece)

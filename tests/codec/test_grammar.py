@@ -8,9 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from mini_http.codec.chunk_grammar import CHUNK_HEAD, CHUNK_HEAD_BEGUN
 from mini_http.codec.grammar import (
-    CHUNK_HEAD,
-    CHUNK_HEAD_BEGUN,
     CONTENT_LENGTH,
     FIELD_VALUE,
     HEAD_END,

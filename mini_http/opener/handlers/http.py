@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 
 from mini_http import base
-from mini_http.base.escapes import masked as masked_url
-from mini_http.base.headers import SECRET_FIELDS, masked
 from mini_http.base.timeouts import NOT_GIVEN, Deadline, timeout_given
 from mini_http.exchange import request_body as bodies
 from mini_http.keepalive.pool import shared_pool
@@ -141,7 +139,9 @@ class AbstractHTTPHandler(BaseHandler):
         body = request.body = bodies.NO_BODY if data is None else bodies.request_body(data)
         method, target, fields = request.get_method(), request.selector, request.fields()
         if self._debuglevel > 0:
-            _print_request(method, target, fields, request.secret_names)
+            from mini_http.opener.handlers.printed_heads import print_reply, print_request
+
+            print_request(method, target, fields, request.secret_names)
         send = self.pool.send
         try:
             response = send(route, method, target, fields, body, timeout, request.deadline)
@@ -150,7 +150,7 @@ class AbstractHTTPHandler(BaseHandler):
             response = send(route, method, target, fields, body, timeout, request.deadline)
             self._keep_password(unknown, route.proxy)
         if self._debuglevel > 0:
-            _print_reply(response)
+            print_reply(response)
         response.url = request.full_url
         response.msg = response.reason  # as urllib has it; http.client has the headers there
         if request.history:
@@ -381,25 +381,3 @@ def _put_in_place_of(name: str) -> Any:
         return None
     found = getattr(http_client, name)
     return None if found.__module__ in POOLED_MODULES else found
-
-
-# --- what is printed
-
-
-def _print_request(
-    method: str, target: str, fields: list[tuple[str, str]], secret_names: frozenset[str]
-) -> None:
-    print(f"send: {method} {masked_url(target)} HTTP/1.1")  # noqa: T201
-    _print_fields("send", fields, SECRET_FIELDS | secret_names)
-
-
-def _print_reply(response: HTTPResponse) -> None:
-    print(f"reply: {response.status} {response.reason!r}")  # noqa: T201
-    _print_fields("header", response.getheaders())
-
-
-def _print_fields(
-    label: str, fields: list[tuple[str, str]], secret: frozenset[str] = SECRET_FIELDS
-) -> None:
-    for name, value in fields:
-        print(f"{label}: {name}: {masked(name, value, secret)}")  # noqa: T201
