@@ -1,4 +1,4 @@
-"""Heads as HTTPHandler and HTTPSHandler print them where `debuglevel` is above 0: secrets masked."""
+"""Heads as HTTPHandler and HTTPSHandler print them where `debuglevel` is above 0, masked."""
 
 from __future__ import annotations
 
