@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 
 import pytest
 
 from mini_http.base.timeouts import Timeout
-from mini_http.base.value import Value
+from mini_http.base.value import MOST_LOOPS, Value
 
 
 class Nothing(Value):
@@ -185,3 +186,48 @@ def test_values_can_be_copied():
     assert copy.copy(point) == point
     assert copy.deepcopy(point) == point
     assert copy.deepcopy(point).y is not point.y
+
+
+# --- constructors, before and after they are written out
+
+
+def made_often(kind, *values):
+    for _ in range(MOST_LOOPS + 1):
+        made = kind(*values)
+    return made
+
+
+class Checked(Value):
+    first: int
+    second: int = 2
+
+    def __post_init__(self) -> None:
+        if self.first < 0:
+            raise ValueError("below 0")
+
+
+@pytest.mark.parametrize("make", [lambda kind, *values: kind(*values), made_often])
+def test_values_are_the_same_however_often_some_were_made(make):
+    class Pair(Checked):
+        third: str = "3"
+
+    assert make(Pair, 1) == Pair(first=1)
+    assert make(Pair, 1, 5) == Pair(1, second=5)
+    assert make(Pair, 1, 5, "x") == Pair(third="x", second=5, first=1)
+    with pytest.raises(ValueError, match="below 0"):
+        make(Pair, -1)
+
+
+@pytest.mark.parametrize("values", [(), (1, 2, 3)])
+def test_too_few_or_too_many_fields_are_an_error_each_time(values):
+    class Fresh(Checked):
+        pass
+
+    for _ in range(2):
+        with pytest.raises(TypeError, match=r"Fresh\.__init__\(\)"):
+            Fresh(*values)
+    assert Fresh(1).second == 2
+
+
+def test_help_shows_the_fields():
+    assert str(inspect.signature(Checked)) == "(first, second=2)"
