@@ -112,7 +112,8 @@ def _is_plain_socket(stream: Stream) -> TypeGuard[socket.socket]:
 
 def _has_own_sockets(context: ssl.SSLContext) -> bool:
     """Whether a context has sockets of its own kind, which may verify, or watch, by themselves."""
-    return type(context) is not ssl.SSLContext or context.sslsocket_class is not ssl.SSLSocket
+    # By its module: truststore.inject_into_ssl puts its own class in the place of ssl.SSLContext.
+    return type(context).__module__ != "ssl" or context.sslsocket_class is not ssl.SSLSocket
 
 
 # --- its steps, also for TLS over something else than a socket
@@ -202,6 +203,8 @@ def handshake_failure(error: BaseException, name: str, tls: Secured | None) -> B
         return error
     if isinstance(error, (TimeoutError, BlockingIOError)):
         doing = f"timed out in the TLS handshake with {name}"
+        if isinstance(error, BlockingIOError):  # the kernel's word for it
+            error = TimeoutError("timed out")
         return base.errors.ConnectTimedOut(doing, reason=error)
     if isinstance(error, (OSError, ValueError)):
         words = explain(error, name, _shown_chain(tls))

@@ -16,7 +16,7 @@ from mini_http.connect.streams import is_plain, set_wait
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, NoReturn
 
     from _typeshed import ReadableBuffer, WriteableBuffer
 
@@ -45,14 +45,15 @@ class TLSStream:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._seconds: float | None = None
         self._begun = 0  # bytes that `try_send` has encrypted, and not all of them sent
-        self._unsent = memoryview(b"")  # what is left of them, encrypted
+        self._unsent = b""  # encrypted, and not gone: it goes before all else
         self._engine = engine = context.wrap_bio(
             self._incoming,
             self._outgoing,
             server_hostname=server_hostname,
             session=session,
         )
-        self._read, self._write = engine.read, engine.write
+        self._read: Any = engine.read
+        self._write = engine.write
         self._knows_more = False  # whether the engine may have bytes, or knows that none will come
         self._below: Callable[[], int] | None = getattr(stream, "pending", None)
         self.can_send_some = is_plain(stream)
@@ -104,7 +105,7 @@ class TLSStream:
         """
         if not self._begun:
             self._begun = self._write(data[:PIECE_BYTES])
-            self._unsent = memoryview(self._outgoing.read())
+            self._unsent += self._outgoing.read()
         stream: Any = self._stream
         self._unsent = self._unsent[stream.send(self._unsent, socket.MSG_DONTWAIT) :]
         if self._unsent:
@@ -184,6 +185,7 @@ class TLSStream:
 
     def _run_on(self, error: ssl.SSLError, began: float | None, step: Any, *arguments: Any) -> Any:
         """Goes on with a step that raised `error`; `began` is when its first wait did."""
+        self._knows_more = True  # if it fails again, the engine is asked before the next wait
         while isinstance(error, ssl.SSLWantReadError):
             self._flush()
             if began is None:
@@ -199,7 +201,13 @@ class TLSStream:
             self._flush()  # the alert that says why
         except OSError:
             pass  # whoever should read it has gone
+        # The engine says it once, and perhaps to who only asks whether there is input.
+        self._fault = error
+        self._read = self._fail_again
         raise error
+
+    def _fail_again(self, *arguments: object) -> NoReturn:
+        raise self._fault.with_traceback(None)
 
     def _take_in(self) -> None:
         """Hands what has come, or the end, to the engine; waits for it."""
@@ -223,7 +231,23 @@ class TLSStream:
             set_wait(self._stream, self._seconds)
 
     def _flush(self) -> None:
-        data = bytes(self._unsent) + self._outgoing.read()
-        self._unsent = memoryview(b"")
-        if data:
-            self._stream.sendall(data)
+        """Sends what the engine has to send; not before what `try_send` has begun, which a server
+        that only wants to reply may never take. What does not go stays.
+        """
+        if self._begun:
+            return
+        rest, self._unsent = self._unsent + self._outgoing.read(), b""
+        stream: Any = self._stream
+        if not self.can_send_some:  # TLS below keeps by itself what does not go
+            stream.sendall(rest)
+            return
+        began = monotonic()
+        try:
+            while rest:
+                rest = rest[stream.send(rest) :]
+                # The kernel's time is for each send: a peer that takes little at a time makes many.
+                if rest and self._seconds and monotonic() - began >= self._seconds:
+                    raise TimeoutError("timed out")
+        finally:
+            if rest:
+                self._unsent = rest

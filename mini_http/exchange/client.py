@@ -184,6 +184,7 @@ class HTTPSClient(HTTPClient):
     """HTTPClient over TLS. `tls` says whom to trust and who we are; by default, certifi's CAs."""
 
     scheme = "https"
+    _tls_as_socket = True  # for who takes its stream, after an upgrade or to ask it things
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from importlib import import_module
 from mini_http.base.timeouts import NOT_GIVEN
 from mini_http.opener.director import OpenerDirector
 from mini_http.opener.handlers.base import is_urllibs
+from mini_http.opener.timeouts import for_handlers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,9 +63,10 @@ def urlopen(
     if opener is None:
         opener = build_opener()
         install_opener(opener)
-    if timeout is NOT_GIVEN:
+    if timeout is NOT_GIVEN and type(opener) is OpenerDirector:
         return opener.open(url, data)
-    return opener.open(url, data, timeout)  # it may be one of urllib's, installed here
+    # It may be one of urllib's, or anybody's, installed here.
+    return opener.open(url, data, for_handlers(timeout))
 
 
 def _trusting(cafile: str | None, capath: str | None, context: SSLContext | None) -> HTTPSHandler:
