@@ -55,14 +55,11 @@ def receive_final_head(client: SimpleClient, note: Note) -> ResponseHead:
     reply: nothing follows it. Raises what `receive_head` raises.
     """
     began = monotonic()
-    expires = None  # for the first head, which is nearly always the only one: the timeout
-    while True:
-        head = receive_head(client, expires)
-        if head.status >= 200 or not is_interim(head):
-            return head
+    head = receive_head(client)  # nearly always the only one
+    while head.status < 200 and is_interim(head):
         note(head)
-        if client.timeout is not None:
-            expires = began + client.timeout
+        head = receive_head(client, None if client.timeout is None else began + client.timeout)
+    return head
 
 
 def is_interim(head: ResponseHead) -> bool:
