@@ -35,7 +35,7 @@ CALLS = {
 tells them."""
 
 SYSTEM_CALLS = {"poll": 1, "recvfrom": 1, "sendto": 1}
-"""The poll finds out whether the server has closed the connection."""
+"""With TLS or without. The poll finds out whether the server has closed the connection."""
 
 ADVICE = (
     "{what} of a kept-alive GET through urlopen changed. If nothing should have changed them, find"
@@ -81,17 +81,30 @@ else:
 """
 
 
+def serve(connection: Connection) -> None:
+    """Keeps the connection, and sends head and body at once."""
+    while True:
+        connection.read_head()
+        connection.send(REPLY)
+
+
 @pytest.fixture
 def url() -> Iterator[str]:
-    """A page of a server that keeps connections, and sends head and body at once."""
-
-    def serve(connection: Connection) -> None:
-        while True:
-            connection.read_head()
-            connection.send(REPLY)
-
     with ScriptedServer(handler=serve) as server:
         yield f"{server.url}page"
+
+
+@pytest.fixture(params=["http", "https"])
+def page(request, certificates, monkeypatch) -> Iterator[str]:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca_file))
+    context = certificates.good.server_context()
+
+    def serve_in_tls(connection: Connection) -> None:
+        connection.start_tls(context)
+        serve(connection)
+
+    with ScriptedServer(handler=serve if request.param == "http" else serve_in_tls) as server:
+        yield f"{request.param}://localhost:{server.address[1]}/page"
 
 
 def run(*arguments: str, under: tuple[str, ...] = ()) -> str:
@@ -111,10 +124,10 @@ def test_a_kept_alive_get_makes_as_many_calls_as_it_always_did(url):
     assert rounds == [CALLS[version]] * 9, ADVICE.format(what="The calls", table="CALLS")
 
 
-def test_a_kept_alive_get_makes_as_many_system_calls_as_it_always_did(url, tmp_path):
+def test_a_kept_alive_get_makes_as_many_system_calls_as_it_always_did(page, tmp_path):
     if not can_trace():
         pytest.skip("strace is not installed, or may not trace here")
-    fewer, more = (system_calls(url, number, tmp_path / "table") for number in (100, 300))
+    fewer, more = (system_calls(page, number, tmp_path / "table") for number in (100, 300))
     each = {name: round((calls - fewer.get(name, 0)) / 200) for name, calls in more.items()}
     found = {name: calls for name, calls in each.items() if calls}
     assert found == SYSTEM_CALLS, ADVICE.format(what="The system calls", table="SYSTEM_CALLS")
