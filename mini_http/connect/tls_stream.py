@@ -52,6 +52,7 @@ class TLSStream:
             server_hostname=server_hostname,
             session=session,
         )
+        self._fault: ssl.SSLError | None = None  # what no later step can mend
         self._read: Any = engine.read
         self._write = engine.write
         self._knows_more = False  # whether the engine may have bytes, or knows that none will come
@@ -94,9 +95,10 @@ class TLSStream:
         if type(data) is bytes and len(data) <= PIECE_BYTES:  # a request's head, nearly always
             self._run(self._write, data)
             return
+        began = monotonic()
         view = memoryview(data).cast("B")
         for start in range(0, view.nbytes, PIECE_BYTES):
-            self._run(self._write, view[start : start + PIECE_BYTES])
+            self._within(began, self._run, self._write, view[start : start + PIECE_BYTES])
 
     def try_send(self, data: memoryview) -> int:
         """Sends what goes without waiting, where `can_send_some`; returns of how many bytes of
@@ -129,6 +131,8 @@ class TLSStream:
 
     def pending(self) -> int:
         """Of how many bytes, at least, `recv` need not wait for the descriptor; 0 if it may."""
+        if self._fault is not None:
+            return 1  # it is there to be told
         pending = self._incoming.pending
         if self._knows_more:
             pending += self._engine.pending()
@@ -192,7 +196,7 @@ class TLSStream:
                 began = monotonic()
                 self._take_in()
             else:
-                self._take_in_within(began)
+                self._within(began, self._take_in)
             try:
                 return step(*arguments)
             except ssl.SSLError as again:
@@ -207,6 +211,7 @@ class TLSStream:
         raise error
 
     def _fail_again(self, *arguments: object) -> NoReturn:
+        assert self._fault is not None
         raise self._fault.with_traceback(None)
 
     def _take_in(self) -> None:
@@ -217,18 +222,20 @@ class TLSStream:
         else:
             self._incoming.write_eof()
 
-    def _take_in_within(self, began: float) -> None:
-        """The same, for what is left of the time since `began`."""
-        if not self._seconds:
-            return self._take_in()
-        left = began + self._seconds - monotonic()
+    def _within(self, began: float, step: Any, *arguments: Any) -> None:
+        """Does a step in what is left of the time since `began`."""
+        seconds = self._seconds
+        if not seconds:
+            step(*arguments)
+            return
+        left = began + seconds - monotonic()
         if left <= 0:
             raise TimeoutError("timed out")
-        set_wait(self._stream, left)
+        self.settimeout(left)
         try:
-            self._take_in()
+            step(*arguments)
         finally:
-            set_wait(self._stream, self._seconds)
+            self.settimeout(seconds)
 
     def _flush(self) -> None:
         """Sends what the engine has to send; not before what `try_send` has begun, which a server

@@ -22,7 +22,7 @@ from support.tls_handshakes import (
     shake_hands,
     silent,
 )
-from support.waits import PATIENCE
+from support.waits import PATIENCE, SOON
 
 from mini_http.base import errors
 from mini_http.base.timeouts import Deadline
@@ -159,6 +159,28 @@ def test_a_context_of_the_callers_is_used_as_it_is(certificates):
         assert sock.context is own
         assert sock.selected_alpn_protocol() is None
     assert wrapped == [True], "some contexts verify within wrap_socket"
+
+
+def test_a_context_whose_class_has_taken_the_place_of_ssls_makes_its_own_socket(
+    certificates, monkeypatch
+):
+    class Injected(ssl.SSLContext):  # as truststore's, which verifies in wrap_socket
+        def wrap_socket(self, *arguments, **options):
+            wrapped.append(options["do_handshake_on_connect"])
+            return super().wrap_socket(*arguments, **options)
+
+    wrapped = []
+    context = Injected(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(certificates.ca_file)
+    with accepting(certificates.good.server_context()) as server:
+        monkeypatch.setattr(ssl, "SSLContext", Injected)
+        sock = socket.create_connection(server.address)
+        settings = TLSSettings(context=context)
+        made = start_tls(sock, "localhost", settings, Deadline(PATIENCE), as_socket=False)
+        made.close()
+    assert isinstance(made, ssl.SSLSocket)
+    assert made.context is context
+    assert wrapped == [True]
 
 
 def test_what_a_context_of_the_callers_refuses_is_refused(certificates):
@@ -316,6 +338,15 @@ def test_the_deadline_ends_a_handshake_that_stalls(certificates, trusting, secon
     with silent() as server, pytest.raises(errors.ConnectTimedOut) as caught:
         shake_hands(server, settings, seconds=seconds)
     assert str(caught.value) == "timed out in the TLS handshake with localhost"
+
+
+@pytest.mark.parametrize("as_socket", [True, False])
+def test_the_reason_of_a_handshake_that_stalls_is_a_timeout(trusting, as_socket):
+    with silent() as server, refused(errors.ConnectTimedOut) as told:
+        sock = socket.create_connection(server.address)
+        start_tls(sock, "localhost", trusting, Deadline(SOON), as_socket=as_socket)
+    assert told[0] == "timed out in the TLS handshake with localhost"
+    assert isinstance(told[1], TimeoutError)
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
