@@ -63,6 +63,7 @@ class TLSStream:
     def do_handshake(self) -> None:
         """Raises ssl.SSLError, TimeoutError and other OSErrors."""
         self._run(self._engine.do_handshake)
+        self._knows_more = False  # but what has come is asked for first
 
     def recv(self, size: int, /) -> bytes:
         """Waits for bytes; returns at most `size` of them, none only at the end."""
@@ -191,7 +192,12 @@ class TLSStream:
         """Goes on with a step that raised `error`; `began` is when its first wait did."""
         self._knows_more = True  # if it fails again, the engine is asked before the next wait
         while isinstance(error, ssl.SSLWantReadError):
-            self._flush()
+            try:
+                self._flush()
+            except (ConnectionError, BlockingIOError) as unsent:
+                if self._seconds and isinstance(unsent, BlockingIOError):
+                    raise  # the time is over
+                # What the peer has said before it left, or while it takes nothing, can be read.
             if began is None:
                 began = monotonic()
                 self._take_in()

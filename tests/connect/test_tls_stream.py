@@ -184,6 +184,29 @@ def test_what_tls_itself_has_to_say_does_not_overtake_what_was_begun(over_socket
     assert read_all(stream, 4) == body[-4:]
 
 
+def test_what_the_peer_has_said_can_be_read_where_nothing_can_be_sent(over_socket):
+    stream = over_socket(Send(b"bye"), Drain())
+    stream._stream.shutdown(socket.SHUT_WR)
+    with pytest.raises(BrokenPipeError):
+        stream.sendall(b"x")
+    buffer = bytearray(3)
+    assert stream.recv_into(buffer) == 3
+    assert buffer == b"bye"
+
+
+def test_reading_waits_no_longer_for_a_peer_that_takes_nothing(over_socket):
+    begin = Pause()
+    stream = over_socket(begin, Drain())
+    stream.settimeout(SOON)
+    for step in (
+        lambda: stream.sendall(bytes(64 * PIECE_BYTES)),
+        lambda: stream.recv_into(bytearray(1)),
+    ):
+        with pytest.raises((TimeoutError, BlockingIOError)):
+            step()
+    begin.resume.set()
+
+
 # --- the end
 
 

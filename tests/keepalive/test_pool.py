@@ -110,6 +110,24 @@ def test_a_connection_serves_again():
     assert len(server.connections) == 1
 
 
+def test_a_connection_that_another_thread_has_just_taken_is_not_waited_for(pool):
+    class Emptied(list):
+        """Something was there when it was looked at, and is not when it is asked for."""
+
+        looked_at = False
+        left = sessions = None
+
+        def __bool__(self):
+            was_looked_at, self.looked_at = self.looked_at, True
+            return not was_looked_at
+
+    with forever() as server:
+        pool._places[route_to(server)] = Emptied()
+        assert fetch(pool, server) == b"hello"
+        assert pool.opened == 1
+        pool.close()
+
+
 def test_the_kernel_keeps_the_time_of_a_connection_from_its_second_request_on(pool):
     with forever() as server:
         client = lend(pool, server)
