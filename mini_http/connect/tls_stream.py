@@ -93,7 +93,7 @@ class TLSStream:
 
     def sendall(self, data: ReadableBuffer, /) -> None:
         """Sends all of `data`, or raises."""
-        if type(data) is bytes and len(data) <= PIECE_BYTES:  # a request's head, nearly always
+        if type(data) is bytes and 0 < len(data) <= PIECE_BYTES:  # a request's head, nearly always
             self._run(self._write, data)
             return
         began = monotonic()
@@ -247,7 +247,7 @@ class TLSStream:
         """Sends what the engine has to send; not before what `try_send` has begun, which a server
         that only wants to reply may never take. What does not go stays.
         """
-        if self._begun:
+        if self._begun or not (self._unsent or self._outgoing.pending):
             return
         rest, self._unsent = self._unsent + self._outgoing.read(), b""
         stream: Any = self._stream

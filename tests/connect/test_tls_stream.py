@@ -184,6 +184,32 @@ def test_what_tls_itself_has_to_say_does_not_overtake_what_was_begun(over_socket
     assert read_all(stream, 4) == body[-4:]
 
 
+def test_nothing_is_sent_where_there_is_nothing_to_say(certificates, secured):
+    sent = []
+
+    class Watched:
+        """As TLS below: no socket, so all is sent at once."""
+
+        def __init__(self, sock):
+            self.recv, self.settimeout, self.fileno = sock.recv, sock.settimeout, sock.fileno
+            self.sock, self.close = sock, sock.close
+
+        def sendall(self, data):
+            sent.append(bytes(data))
+            self.sock.sendall(data)
+
+    with ScriptedServer([[secured, Send(b"hello"), Drain()]]) as server:
+        sock = socket.create_connection(server.address)
+        with contextlib.closing(
+            TLSStream(Watched(sock), certificates.client_context(), "localhost")
+        ) as stream:
+            stream.do_handshake()
+            stream.sendall(b"")
+            stream.recv_into(bytearray(5))
+    assert sent
+    assert b"" not in sent
+
+
 def test_what_the_peer_has_said_can_be_read_where_nothing_can_be_sent(over_socket):
     stream = over_socket(Send(b"bye"), Drain())
     stream._stream.shutdown(socket.SHUT_WR)
